@@ -1,0 +1,24 @@
+//! The shop's words: what happened ([`Event`]), what is sold ([`Product`]), who asked ([`Query`]) and what was
+//! answered ([`Slate`]). No IO, no clock, no randomness: time arrives inside a value, identifiers arrive from outside.
+//!
+//! Read [`event`] first: everything else in the engine is folded, learned or counted from it.
+
+pub mod event;
+pub mod id;
+pub mod money;
+pub mod product;
+pub mod query;
+pub mod shop;
+pub mod slate;
+pub mod time;
+pub mod user;
+
+pub use event::{Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Recorded};
+pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey};
+pub use money::{Currency, Money, MoneyError};
+pub use product::{Availability, Product};
+pub use query::{Filters, Query};
+pub use shop::Shop;
+pub use slate::{Candidate, Notice, Reason, Slate, SlateItem, Source};
+pub use time::{TimeError, Timestamp};
+pub use user::UserTraits;

@@ -1,0 +1,102 @@
+//! What is sold. Field names follow Google Merchant Center, the feed that every shop already has.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Money, ProductId, Timestamp};
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    #[default]
+    InStock,
+    OutOfStock,
+    Preorder,
+    Backorder,
+}
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Product {
+    pub product_id: ProductId,
+    pub name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// A path from general to special: `["Hogar", "Cocina"]`; written `Hogar > Cocina` in feeds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub categories: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brand: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seller: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Money>,
+    /// The price before a discount, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list_price: Option<Money>,
+    #[serde(default)]
+    pub availability: Availability,
+    /// Units on hand; `None` when the shop does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_link: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+    /// When the shop first listed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listed_at: Option<Timestamp>,
+    /// Never recommended while set.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+impl Product {
+    pub fn new(product_id: ProductId, name: impl Into<String>) -> Self {
+        Self {
+            product_id,
+            name: name.into(),
+            description: String::new(),
+            categories: Vec::new(),
+            brand: None,
+            seller: None,
+            price: None,
+            list_price: None,
+            availability: Availability::default(),
+            stock: None,
+            link: None,
+            image_link: None,
+            attributes: BTreeMap::new(),
+            listed_at: None,
+            hidden: false,
+        }
+    }
+
+    /// Can a shopper buy it now? Pre-orders and back-orders count: the shop takes the order.
+    pub fn is_available(&self) -> bool {
+        !self.hidden && self.availability != Availability::OutOfStock && self.stock != Some(0)
+    }
+
+    /// The most special category.
+    pub fn category(&self) -> Option<&str> {
+        self.categories.last().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stock_and_availability_decide_together() {
+        let mut product = Product::new(ProductId::new("a").unwrap(), "Taza");
+        assert!(product.is_available());
+        product.stock = Some(0);
+        assert!(!product.is_available());
+        product.stock = Some(3);
+        product.availability = Availability::OutOfStock;
+        assert!(!product.is_available());
+    }
+}
