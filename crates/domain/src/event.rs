@@ -392,7 +392,9 @@ impl Event {
             Needs::Order => (self.order.is_some(), "an order_id"),
             Needs::Query => (self.details.query.is_some(), "a query"),
             Needs::Rating => (one_product && self.details.rating.is_some(), "exactly one product and a rating"),
-            Needs::Duration => (one_product && self.details.duration_ms.is_some(), "exactly one product and duration_ms"),
+            Needs::Duration => {
+                (one_product && self.details.duration_ms.is_some(), "exactly one product and duration_ms")
+            }
             Needs::Depth => (self.details.depth.is_some(), "a depth"),
         };
         if met {
@@ -519,7 +521,8 @@ mod tests {
     #[test]
     fn money_of_one_event_has_one_currency() {
         let mut order = event(EventKind::OrderCompleted, &["a"]);
-        order.order = Some(Order { total: Some(Money::new(100, Currency::PEN)), ..Order::of(OrderId::new("1").unwrap()) });
+        order.order =
+            Some(Order { total: Some(Money::new(100, Currency::PEN)), ..Order::of(OrderId::new("1").unwrap()) });
         order.products[0].price = Some(Money::new(100, Currency::USD));
         assert_eq!(order.check().unwrap_err().code(), "mixed_currencies");
         order.products[0].price = Some(Money::new(-100, Currency::PEN));

@@ -139,6 +139,13 @@ pub struct UserKey(pub [u8; 16]);
 
 impl UserKey {
     pub const PREFIX: char = '~';
+
+    /// Who acted is not to be kept: the event counts in totals, and no profile or model ever sees it.
+    pub const NOBODY: Self = Self([0; 16]);
+
+    pub fn is_nobody(self) -> bool {
+        self == Self::NOBODY
+    }
 }
 
 impl fmt::Display for UserKey {

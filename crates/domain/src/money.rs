@@ -136,7 +136,8 @@ impl Money {
         if whole.is_empty() || !all_digits(&whole) || !all_digits(fraction) || fraction.len() > digits as usize {
             return Err(error());
         }
-        let minor = format!("{whole}{fraction:0<width$}", width = digits as usize).parse::<i64>().map_err(|_| error())?;
+        let minor =
+            format!("{whole}{fraction:0<width$}", width = digits as usize).parse::<i64>().map_err(|_| error())?;
         Ok(Self { minor: if negative { -minor } else { minor }, currency })
     }
 

@@ -11,7 +11,9 @@ pub struct Timestamp {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{got:?} is not a time; send RFC 3339 such as 2026-07-28T10:00:00-05:00, or seconds or milliseconds since 1970")]
+#[error(
+    "{got:?} is not a time; send RFC 3339 such as 2026-07-28T10:00:00-05:00, or seconds or milliseconds since 1970"
+)]
 pub struct TimeError {
     got: String,
 }
@@ -118,7 +120,11 @@ impl Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { serializer.serialize_i64(self.micros) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            serializer.serialize_i64(self.micros)
+        }
     }
 }
 
@@ -134,7 +140,8 @@ impl<'de> Deserialize<'de> for Timestamp {
                 text.parse().map_err(E::custom)
             }
             fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Timestamp, E> {
-                Timestamp::from_number(number).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Signed(number), &self))
+                Timestamp::from_number(number)
+                    .ok_or_else(|| E::invalid_value(serde::de::Unexpected::Signed(number), &self))
             }
             fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Timestamp, E> {
                 self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
@@ -155,7 +162,9 @@ mod tests {
     #[test]
     fn reads_the_notations_that_shops_send() {
         let expected = Timestamp::from_seconds(1_785_250_800);
-        for text in ["2026-07-28T10:00:00-05:00", "2026-07-28T15:00:00Z", "1785250800", "1785250800000", "1785250800000000"] {
+        for text in
+            ["2026-07-28T10:00:00-05:00", "2026-07-28T15:00:00Z", "1785250800", "1785250800000", "1785250800000000"]
+        {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
         for text in ["", "yesterday", "2026-13-01T00:00:00Z", "99999999999999999999", "2026-07-28"] {

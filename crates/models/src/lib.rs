@@ -1,1 +1,32 @@
+//! Things that learn from a dataset and score products.
+//!
+//! Pure compute: no file, socket, clock, environment or global randomness. Time arrives in the data or in the
+//! [`History`], randomness as a seed, cancellation as a flag. One file per model; [`catalogue`] lists them all with
+//! their options, and is where a new one is announced.
+//!
+//! Read next: [`Model`] (what every model can do), then `popular` (the smallest one), then `ials`.
+#![forbid(unsafe_code)]
 
+pub mod catalogue;
+mod error;
+mod history;
+mod interactions;
+mod model;
+pub mod options;
+pub mod rank;
+mod tensors;
+
+pub mod hybrid;
+pub mod ials;
+pub mod item_knn;
+pub mod popular;
+pub mod trending;
+
+pub mod linalg;
+
+pub use error::{Error, Result};
+pub use history::{History, HistoryItem, decay};
+pub use interactions::{Interaction, Interactions, Row};
+pub use model::{Contribution, FitContext, Model, Neighbour, Progress, TrainingData};
+pub use options::Options;
+pub use tensors::{Tensor, Tensors};

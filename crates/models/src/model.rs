@@ -1,0 +1,108 @@
+//! What every model can do, and what fitting one needs.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, History, Interactions, Result, Tensors};
+
+/// A fitted model. It ranks all products for a history, so a user who came after training is no special case.
+pub trait Model: Send + Sync {
+    /// The name in the [catalogue](crate::catalogue).
+    fn name(&self) -> &'static str;
+
+    fn n_items(&self) -> usize;
+
+    /// One score per item; higher is better, `f32::NEG_INFINITY` means the model cannot say.
+    /// Products of the history are scored like any other: whether to show them again is the caller's decision.
+    ///
+    /// `scores` has room for exactly [`n_items`](Model::n_items).
+    fn score(&self, history: &History<'_>, scores: &mut [f32]);
+
+    /// Scores of many histories, one row of [`n_items`](Model::n_items) after the other; the same numbers as
+    /// [`score`](Model::score), bit for bit. Works on the calling thread: whoever has many batches spreads them.
+    fn score_batch(&self, histories: &[History<'_>], scores: &mut [f32]) {
+        assert_eq!(scores.len(), histories.len() * self.n_items(), "one row of scores per history");
+        for (history, row) in histories.iter().zip(scores.chunks_exact_mut(self.n_items().max(1))) {
+            self.score(history, row);
+        }
+    }
+
+    /// Why `item` got its score: contributions that sum to it, largest first. Empty when the model cannot say.
+    fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution>;
+
+    /// Products that go with `item`, best first, at most `n`. Empty when the model knows none.
+    fn neighbours(&self, _item: u32, _n: usize) -> Vec<Neighbour> {
+        Vec::new()
+    }
+
+    /// Everything needed to be this model again: see [`catalogue::load`](crate::catalogue::load).
+    fn tensors(&self) -> Tensors;
+}
+
+/// A share of a score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Contribution {
+    /// The model that says so; within a hybrid, the source.
+    pub model: &'static str,
+    /// The history product it comes from; `None` for what does not depend on the history, such as popularity.
+    pub item: Option<u32>,
+    pub value: f32,
+}
+
+/// A product beside another one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Neighbour {
+    pub item: u32,
+    pub similarity: f32,
+}
+
+/// What a model may learn from. More columns will join; models take what they need.
+#[derive(Clone, Copy)]
+pub struct TrainingData<'a> {
+    pub interactions: &'a Interactions,
+}
+
+impl<'a> TrainingData<'a> {
+    pub fn new(interactions: &'a Interactions) -> Self {
+        Self { interactions }
+    }
+}
+
+/// What fitting needs beside data and options.
+#[derive(Clone, Copy)]
+pub struct FitContext<'a> {
+    pub seed: u64,
+    pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Set it from another thread to stop; the fit returns [`Error::Cancelled`] at its next step.
+    pub cancelled: &'a AtomicBool,
+}
+
+/// A step of a fit is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub model: &'static str,
+    pub step: usize,
+    pub n_steps: usize,
+}
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl FitContext<'static> {
+    /// Nobody watches, nobody cancels.
+    pub fn quiet(seed: u64) -> Self {
+        Self { seed, progress: &|_| {}, cancelled: &NEVER }
+    }
+}
+
+impl FitContext<'_> {
+    /// Reports a step and stops if asked to.
+    pub(crate) fn step(&self, model: &'static str, step: usize, n_steps: usize) -> Result<()> {
+        (self.progress)(Progress { model, step, n_steps });
+        if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// Largest first, as [`Model::explain`] promises.
+pub(crate) fn by_size(mut contributions: Vec<Contribution>) -> Vec<Contribution> {
+    contributions.sort_by(|a, b| crate::rank::compare(b.value, a.value).then(a.item.cmp(&b.item)));
+    contributions
+}

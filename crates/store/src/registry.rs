@@ -1,0 +1,48 @@
+//! Trained models: artifacts that never change, a manifest each, and one pointer to the champion.
+
+use std::collections::BTreeMap;
+
+use domain::{ModelVersion, Position, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// How a model came to be: enough to make it again.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    pub version: ModelVersion,
+    pub created_at: Timestamp,
+    /// Model names in it, such as `["item-knn", "ials"]`.
+    pub models: Vec<String>,
+    /// Every event up to here was in the training data's reach.
+    pub log_position: Position,
+    pub options: serde_json::Value,
+    pub seed: u64,
+    /// Of the program that trained it.
+    pub code_version: String,
+    pub metrics: BTreeMap<String, f64>,
+    /// n_users, n_items, n_interactions, fit_seconds, …
+    pub facts: BTreeMap<String, f64>,
+    /// File name → BLAKE3 in hexadecimal, filled in by the registry.
+    #[serde(default)]
+    pub checksums: BTreeMap<String, String>,
+}
+
+pub trait Registry: Send + Sync {
+    /// Stores the files and the manifest; durable and complete, or not there at all. Conflict when the version exists.
+    fn register(&self, manifest: Manifest, files: &BTreeMap<String, Vec<u8>>) -> Result<Manifest>;
+    /// Newest first.
+    fn list(&self) -> Result<Vec<Manifest>>;
+    fn get(&self, version: &ModelVersion) -> Result<Manifest>;
+    /// The bytes of one file, verified against the manifest's checksum.
+    fn file(&self, version: &ModelVersion, name: &str) -> Result<Vec<u8>>;
+    fn champion(&self) -> Result<Option<ModelVersion>>;
+    /// Moves the pointer; remembers where it was.
+    fn promote(&self, version: &ModelVersion) -> Result<()>;
+    /// Moves the pointer back to where it was before the last promote; answers the version it now names.
+    fn rollback(&self) -> Result<ModelVersion>;
+    /// Removes a version that is not the champion.
+    fn delete(&self, version: &ModelVersion) -> Result<()>;
+    /// Grows whenever the pointer moves: a cheap answer to "is my snapshot still current?".
+    fn revision(&self) -> u64;
+}
