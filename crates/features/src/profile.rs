@@ -1,0 +1,142 @@
+//! What we know of one user: the features of this crate, folded together.
+
+use domain::{Currency, InteractionType, Money, Position, ProductId, Recorded, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    calendar::HoursOfWeek,
+    counts::Counts,
+    history::{History, HistoryEntry},
+    presence::Presence,
+    price_band::{PriceBand, PriceBands},
+    spend::Orders,
+};
+
+/// The folded features of one user.
+///
+/// All parts are exact integers, so the profile of a set of events is the same value (`==`) in whatever order they
+/// arrive, as long as the bounds [`history::HISTORY_MAX`](crate::history::HISTORY_MAX) and
+/// [`spend::ORDERS_MAX`](crate::spend::ORDERS_MAX) hold; those files say what happens beyond.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Profile {
+    seen: Position,
+    presence: Presence,
+    counts: Counts,
+    duration_ms: u64,
+    history: History,
+    orders: Orders,
+    price_bands: PriceBands,
+    hours: HoursOfWeek,
+}
+
+impl Profile {
+    /// Takes in one event of this user. Events at or before [`seen`](Self::seen) are already in; events whose consent
+    /// denies personalization, or whose user is not to be kept, only move `seen`.
+    pub fn fold(&mut self, recorded: &Recorded) {
+        if recorded.position <= self.seen {
+            return;
+        }
+        self.seen = recorded.position;
+        let event = &recorded.event;
+        if event.user.is_nobody() || !event.consent.allows_personalization() {
+            return;
+        }
+        self.presence.fold(event);
+        self.counts.fold(event);
+        self.duration_ms = self.duration_ms.saturating_add(crate::counts::duration_ms(event).unwrap_or(0));
+        self.history.fold(event);
+        let returned = self.orders.fold(event);
+        self.history.take_back(&returned);
+        self.price_bands.fold(event);
+        self.hours.fold(event);
+    }
+
+    /// One view of two profiles of the same person, such as the anonymous visitor and the known user, whose events
+    /// are disjoint. For answering a query: what is stored stays apart, so that each can be rebuilt and erased.
+    pub fn merge(left: &Self, right: &Self) -> Self {
+        let (orders, returned) = left.orders.merge(&right.orders);
+        let mut history = left.history.merge(&right.history);
+        history.take_back(&returned);
+        Self {
+            seen: left.seen.max(right.seen),
+            presence: left.presence.merge(right.presence),
+            counts: left.counts.merge(&right.counts),
+            duration_ms: left.duration_ms.saturating_add(right.duration_ms),
+            history,
+            orders,
+            price_bands: left.price_bands.merge(&right.price_bands),
+            hours: left.hours.merge(&right.hours),
+        }
+    }
+
+    /// The log position up to which this user's events are in.
+    pub fn seen(&self) -> Position {
+        self.seen
+    }
+
+    /// The products the user dealt with, newest first. What was merely shown is not in it.
+    pub fn history(&self) -> &[HistoryEntry] {
+        self.history.entries()
+    }
+
+    /// Does the user have it? Bought, and not given back.
+    pub fn is_purchased(&self, product: &ProductId) -> bool {
+        self.orders.has(product) || self.history.entry(product).is_some_and(|entry| entry.purchases() > 0)
+    }
+
+    /// How often the user touched a product, a line of an order being one touch. What was merely shown does not count.
+    pub fn n_interactions(&self) -> u64 {
+        InteractionType::ALL
+            .into_iter()
+            .filter(|kind| *kind != InteractionType::Impression)
+            .map(|kind| u64::from(self.counts.of(kind)))
+            .sum()
+    }
+
+    pub fn interaction_count(&self, kind: InteractionType) -> u32 {
+        self.counts.of(kind)
+    }
+
+    pub fn first_seen(&self) -> Option<Timestamp> {
+        self.presence.first()
+    }
+
+    pub fn last_seen(&self) -> Option<Timestamp> {
+        self.presence.last()
+    }
+
+    /// Completed orders of which the user kept something.
+    pub fn total_purchases_user(&self) -> u32 {
+        self.orders.n_kept()
+    }
+
+    /// Goods bought and kept.
+    pub fn total_spent_user(&self, currency: Currency) -> Money {
+        Money::new(self.orders.spent(currency).minor, currency)
+    }
+
+    /// Mean goods value of an order in minor units; `None` before the first order in this currency.
+    pub fn avg_purchase_value_user(&self, currency: Currency) -> Option<f64> {
+        self.orders.spent(currency).mean()
+    }
+
+    pub fn last_purchase_at(&self) -> Option<Timestamp> {
+        self.orders.last_at()
+    }
+
+    /// Where the prices lie that the user looked at and paid.
+    pub fn price_band(&self, currency: Currency) -> Option<PriceBand> {
+        self.price_bands.band(currency)
+    }
+
+    /// When in the week the user is active, in UTC.
+    pub fn hours(&self) -> &HoursOfWeek {
+        &self.hours
+    }
+
+    /// Time spent on products, as far as the shop's pages report it.
+    pub fn interaction_duration_ms(&self) -> u64 {
+        self.duration_ms
+    }
+}
