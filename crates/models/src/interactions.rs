@@ -76,7 +76,11 @@ impl Interactions {
 
     pub fn row(&self, user: usize) -> Row<'_> {
         let range = self.indptr[user]..self.indptr[user + 1];
-        Row { items: &self.items[range.clone()], weights: &self.weights[range.clone()], timestamps: &self.timestamps[range] }
+        Row {
+            items: &self.items[range.clone()],
+            weights: &self.weights[range.clone()],
+            timestamps: &self.timestamps[range],
+        }
     }
 
     pub fn rows(&self) -> impl ExactSizeIterator<Item = Row<'_>> {
@@ -110,7 +114,8 @@ impl Interactions {
 
     /// Each pair once: weights summed, the latest time kept, rows sorted by item number.
     pub fn merged(&self) -> Self {
-        let mut merged = Self { n_items: self.n_items, indptr: vec![0], items: vec![], weights: vec![], timestamps: vec![] };
+        let mut merged =
+            Self { n_items: self.n_items, indptr: vec![0], items: vec![], weights: vec![], timestamps: vec![] };
         let mut cells: Vec<(u32, f32, i64)> = Vec::new();
         for row in self.rows() {
             cells.clear();
@@ -144,7 +149,8 @@ impl Interactions {
         }
         let mut next = indptr.clone();
         let n = self.items.len();
-        let mut out = Self { n_items: self.n_users(), indptr, items: vec![0; n], weights: vec![0.0; n], timestamps: vec![0; n] };
+        let mut out =
+            Self { n_items: self.n_users(), indptr, items: vec![0; n], weights: vec![0.0; n], timestamps: vec![0; n] };
         for cell in self.cells() {
             let slot = next[cell.item as usize];
             next[cell.item as usize] += 1;
@@ -176,7 +182,10 @@ fn check(n_users: usize, n_items: usize, cells: &[Interaction]) -> Result<()> {
             )));
         }
         if !(cell.weight > 0.0 && cell.weight.is_finite()) {
-            return Err(Error::Data(format!("interaction {position}: got weight {}, wanted a number > 0", cell.weight)));
+            return Err(Error::Data(format!(
+                "interaction {position}: got weight {}, wanted a number > 0",
+                cell.weight
+            )));
         }
     }
     Ok(())
@@ -202,7 +211,8 @@ mod tests {
 
     #[test]
     fn merging_sums_weights_and_keeps_the_latest_time() {
-        let m = Interactions::new(1, 3, &[cell(0, 2, 1.0, 9), cell(0, 0, 1.0, 1), cell(0, 2, 3.0, 4)]).unwrap().merged();
+        let m =
+            Interactions::new(1, 3, &[cell(0, 2, 1.0, 9), cell(0, 0, 1.0, 1), cell(0, 2, 3.0, 4)]).unwrap().merged();
         assert_eq!(m.row(0).items, [0, 2]);
         assert_eq!(m.row(0).weights, [1.0, 4.0]);
         assert_eq!(m.row(0).timestamps, [1, 9]);
