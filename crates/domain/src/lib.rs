@@ -19,6 +19,6 @@ pub use money::{Currency, Money, MoneyError};
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
 pub use shop::Shop;
-pub use slate::{Candidate, Notice, Reason, Slate, SlateItem, Source};
+pub use slate::{Notice, Reason, ScorePart, Slate, SlateItem, Source};
 pub use time::{TimeError, Timestamp};
 pub use user::UserTraits;

@@ -49,15 +49,6 @@ pub enum Reason {
     InCatalog,
 }
 
-/// A product that a source proposes, with the score that source gave it.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Candidate {
-    pub product_id: ProductId,
-    pub score: f32,
-    pub source: Source,
-    pub reason: Reason,
-}
-
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct SlateItem {
     pub product_id: ProductId,

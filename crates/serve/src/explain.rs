@@ -1,0 +1,109 @@
+//! Why a product stands on the slate: reasons for the shopper, score parts for whoever asks "why this one?".
+//! Both come from [`models::Model::explain`], the code that also made the score.
+
+use domain::{Reason, ScorePart, SlateItem, Source};
+use models::{Contribution, History, HistoryItem, Model};
+
+use crate::{Snapshot, hydrate::View};
+
+/// Language of reasons.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Language {
+    Spanish,
+    English,
+}
+
+impl Language {
+    /// From a BCP 47 tag; Spanish is the house's language.
+    pub fn of(locale: &str) -> Self {
+        if locale.get(..2).is_some_and(|tag| tag.eq_ignore_ascii_case("en")) { Self::English } else { Self::Spanish }
+    }
+}
+
+/// The sentence a shopper reads. `name` is the seed product's name, where there is a seed.
+pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> String {
+    use Language::{English, Spanish};
+    let seed = |id: &domain::ProductId| name.unwrap_or(id.as_str()).to_owned();
+    match (reason, language) {
+        (Reason::BecauseYouViewed { seed_product_id }, Spanish) => format!("Porque viste {}", seed(seed_product_id)),
+        (Reason::BecauseYouViewed { seed_product_id }, English) => {
+            format!("Because you viewed {}", seed(seed_product_id))
+        }
+        (Reason::BecauseYouBought { seed_product_id }, Spanish) => {
+            format!("Porque compraste {}", seed(seed_product_id))
+        }
+        (Reason::BecauseYouBought { seed_product_id }, English) => {
+            format!("Because you bought {}", seed(seed_product_id))
+        }
+        (Reason::SimilarTo { seed_product_id }, Spanish) => format!("Va con {}", seed(seed_product_id)),
+        (Reason::SimilarTo { seed_product_id }, English) => format!("Goes with {}", seed(seed_product_id)),
+        (Reason::ForYou, Spanish) => "Elegido para ti".to_owned(),
+        (Reason::ForYou, English) => "Picked for you".to_owned(),
+        (Reason::PopularInCategory { category }, Spanish) => format!("Popular en {category}"),
+        (Reason::PopularInCategory { category }, English) => format!("Popular in {category}"),
+        (Reason::TrendingNow, Spanish) => "En tendencia".to_owned(),
+        (Reason::TrendingNow, English) => "Trending now".to_owned(),
+        (Reason::Popular, Spanish) => "Popular en la tienda".to_owned(),
+        (Reason::Popular, English) => "Popular in the shop".to_owned(),
+        (Reason::InCatalog, Spanish) => "Del catálogo".to_owned(),
+        (Reason::InCatalog, English) => "From the catalogue".to_owned(),
+    }
+}
+
+/// Names the history or context product that speaks most for each item, by the item-to-item model: of the models that
+/// score a slate it is the one whose evidence a shopper can recognise.
+pub(crate) fn reasons(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+    let Some(model) = snapshot.models.item_to_item() else { return };
+    for item in items.iter_mut().filter(|item| matches!(item.source, Source::Personal | Source::ItemToItem)) {
+        let from_context = item.source == Source::ItemToItem && !view.context.is_empty();
+        let seeds = if from_context { &view.context } else { &view.history };
+        let Some(seed) = strongest_seed(snapshot, model, seeds, view.now, item) else { continue };
+        let seed_product_id = snapshot.models.product_id(seed).clone();
+        item.reason = match (from_context, view.bought.get(&seed)) {
+            (true, _) => Reason::SimilarTo { seed_product_id },
+            (false, Some(true)) => Reason::BecauseYouBought { seed_product_id },
+            (false, _) => Reason::BecauseYouViewed { seed_product_id },
+        };
+    }
+}
+
+fn strongest_seed(
+    snapshot: &Snapshot,
+    model: &dyn Model,
+    seeds: &[HistoryItem],
+    now: i64,
+    item: &SlateItem,
+) -> Option<u32> {
+    let number = snapshot.models.item(&item.product_id)?;
+    let contributions = model.explain(&History { items: seeds, now }, number);
+    contributions.into_iter().filter(|c| c.value > 0.0).find_map(|c| c.item)
+}
+
+/// Splits each score into named parts that add up to it.
+pub(crate) fn parts(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+    for item in items {
+        let about_context = item.source == Source::ItemToItem && !view.context.is_empty();
+        let (model, seeds) = match item.source {
+            Source::Personal => (snapshot.models.personal(), &view.history),
+            Source::ItemToItem if about_context => (snapshot.models.item_to_item(), &view.context),
+            Source::ItemToItem => (snapshot.models.item_to_item(), &view.history),
+            _ => (None, &view.history),
+        };
+        let contributions = model
+            .zip(snapshot.models.item(&item.product_id))
+            .map(|(model, number)| model.explain(&History { items: seeds, now: view.now }, number))
+            .unwrap_or_default();
+        item.parts = match contributions.is_empty() {
+            false => contributions.iter().map(|c| part(snapshot, c)).collect(),
+            true => vec![ScorePart { name: item.source.as_str().to_owned(), value: item.score, seed_product_id: None }],
+        };
+    }
+}
+
+fn part(snapshot: &Snapshot, contribution: &Contribution) -> ScorePart {
+    ScorePart {
+        name: contribution.model.to_owned(),
+        value: contribution.value,
+        seed_product_id: contribution.item.map(|item| snapshot.models.product_id(item).clone()),
+    }
+}

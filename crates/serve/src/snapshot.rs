@@ -1,0 +1,173 @@
+//! Everything a request reads besides the shopper: the models and the catalogue, frozen together.
+
+use std::sync::Arc;
+
+use domain::{ModelVersion, Product, ProductId, Timestamp};
+use models::{History, Model, Tensors, rank};
+use rustc_hash::FxHashMap;
+use store::{Registry, StoreError};
+
+/// The fitted models of one registry version and the products that they number.
+#[derive(Default)]
+pub struct ModelSet {
+    pub version: Option<ModelVersion>,
+    pub created_at: Option<Timestamp>,
+    items: Vec<ProductId>,
+    index: FxHashMap<ProductId, u32>,
+    /// Best first: the hybrid, then what it blends.
+    models: Vec<Box<dyn Model>>,
+    /// Ranked once, because they do not depend on who asks.
+    popular: Vec<(u32, f32)>,
+    trending: Vec<(u32, f32)>,
+}
+
+/// Which model speaks for the shopper, best first.
+const PERSONAL: [&str; 3] = ["hybrid", "ials", "item-knn"];
+const ITEM_TO_ITEM: &str = "item-knn";
+/// The file of a registry version that numbers the products: a JSON list of ids.
+pub const ITEMS_FILE: &str = "items.json";
+
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(
+        "model version {version} can't be loaded: {detail}; roll back with `vitrina models rollback`, or train again"
+    )]
+    Model { version: ModelVersion, detail: String },
+}
+
+impl ModelSet {
+    /// Loads a version from the registry; whatever is damaged is an error, and the caller keeps the set it has.
+    ///
+    /// # Errors
+    /// When the registry can't be read, a checksum differs or the files don't fit together.
+    pub fn load(registry: &dyn Registry, version: &ModelVersion) -> Result<Self, SnapshotError> {
+        let manifest = registry.get(version)?;
+        let broken = |detail: String| SnapshotError::Model { version: version.clone(), detail };
+        let items: Vec<ProductId> =
+            serde_json::from_slice(&registry.file(version, ITEMS_FILE)?).map_err(|e| broken(e.to_string()))?;
+        let mut models = Vec::new();
+        for name in &manifest.models {
+            let bytes = registry.file(version, &format!("{name}.safetensors"))?;
+            let model = Tensors::from_bytes(&bytes)
+                .and_then(|tensors| models::catalogue::load(&tensors))
+                .map_err(|e| broken(format!("{name}: {e}")))?;
+            if model.n_items() != items.len() {
+                let (got, wanted) = (model.n_items(), items.len());
+                return Err(broken(format!("{name} ranks {got} products, {ITEMS_FILE} names {wanted}")));
+            }
+            models.push(model);
+        }
+        Ok(Self::new(Some(version.clone()), Some(manifest.created_at), items, models))
+    }
+
+    /// # Panics
+    /// When a model ranks another number of products than there are items.
+    pub fn new(
+        version: Option<ModelVersion>,
+        created_at: Option<Timestamp>,
+        items: Vec<ProductId>,
+        models: Vec<Box<dyn Model>>,
+    ) -> Self {
+        assert!(models.iter().all(|model| model.n_items() == items.len()), "every model ranks the same products");
+        let index = items.iter().enumerate().map(|(i, id)| (id.clone(), i as u32)).collect();
+        let now = created_at.map_or(0, Timestamp::seconds);
+        let ranking = |name: &str| {
+            let Some(model) = models.iter().find(|model| model.name() == name) else { return Vec::new() };
+            let mut scores = vec![0.0; items.len()];
+            model.score(&History { items: &[], now }, &mut scores);
+            rank::top_k(&scores, items.len())
+        };
+        Self { popular: ranking("popular"), trending: ranking("trending"), version, created_at, items, index, models }
+    }
+
+    pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
+        self.index.get(id).copied()
+    }
+
+    pub(crate) fn product_id(&self, item: u32) -> &ProductId {
+        &self.items[item as usize]
+    }
+
+    pub(crate) fn n_items(&self) -> usize {
+        self.items.len()
+    }
+
+    fn model(&self, name: &str) -> Option<&dyn Model> {
+        self.models.iter().find(|model| model.name() == name).map(AsRef::as_ref)
+    }
+
+    pub(crate) fn personal(&self) -> Option<&dyn Model> {
+        PERSONAL.iter().find_map(|name| self.model(name))
+    }
+
+    pub(crate) fn item_to_item(&self) -> Option<&dyn Model> {
+        self.model(ITEM_TO_ITEM)
+    }
+
+    pub(crate) fn popular(&self) -> &[(u32, f32)] {
+        &self.popular
+    }
+
+    pub(crate) fn trending(&self) -> &[(u32, f32)] {
+        &self.trending
+    }
+}
+
+/// The catalogue, as the models number it.
+#[derive(Default)]
+pub struct Shelf {
+    products: FxHashMap<ProductId, Arc<Product>>,
+    /// In the catalogue's order, for a shop that has nothing else.
+    order: Vec<ProductId>,
+}
+
+impl Shelf {
+    pub fn new(products: Vec<Arc<Product>>) -> Self {
+        let order = products.iter().map(|product| product.product_id.clone()).collect();
+        Self { products: products.into_iter().map(|p| (p.product_id.clone(), p)).collect(), order }
+    }
+
+    pub fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
+        self.products.get(id)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.products.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.products.len()
+    }
+
+    pub(crate) fn order(&self) -> &[ProductId] {
+        &self.order
+    }
+}
+
+/// What one request sees from its first to its last step.
+#[derive(Clone, Default)]
+pub struct Snapshot {
+    pub models: Arc<ModelSet>,
+    pub shelf: Arc<Shelf>,
+    /// Popular products of each category, best first; made once a snapshot.
+    by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
+}
+
+impl Snapshot {
+    pub fn new(models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
+        let mut by_category: FxHashMap<String, Vec<(u32, f32)>> = FxHashMap::default();
+        for &(item, score) in models.popular() {
+            let Some(product) = shelf.get(models.product_id(item)) else { continue };
+            for category in &product.categories {
+                by_category.entry(category.clone()).or_default().push((item, score));
+            }
+        }
+        Self { models, shelf, by_category: Arc::new(by_category) }
+    }
+
+    pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {
+        self.by_category.get(category).map_or(&[], Vec::as_slice)
+    }
+}
