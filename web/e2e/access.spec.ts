@@ -1,0 +1,96 @@
+import AxeBuilder from '@axe-core/playwright';
+
+import { expect, openPage, openUser, test } from './shop';
+
+const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const [device, viewport] of [
+    ['desktop', { width: 1440, height: 900 }],
+    ['phone', { width: 360, height: 780 }],
+  ] as const) {
+    test.describe(`${colorScheme}, ${device}`, () => {
+      test.use({ colorScheme, viewport, contextOptions: { reducedMotion: 'reduce' } });
+
+      test('has nothing that axe calls a violation', async ({ page, shop }) => {
+        const { userId } = await shop.newShopper(2);
+        await openPage(page);
+        await openUser(page, userId);
+        await page.getByLabel('Ubicación').selectOption('product');
+        await expect(page.locator('.context')).toBeVisible();
+        await page.locator('.why').first().click();
+        await expect(page.locator('.parts')).toBeVisible();
+        await page.getByRole('button', { name: 'Pausar' }).click();
+        const { violations } = await new AxeBuilder({ page }).withTags(LEVELS).analyze();
+        expect(violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.target) }))).toEqual([]);
+      });
+
+      test('does not scroll sideways', async ({ page }) => {
+        await openPage(page);
+        await expect(page.locator('.item').first()).toBeVisible();
+        const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+        expect(excess).toBe(0);
+      });
+    });
+  }
+}
+
+test('everything can be done with the keyboard alone', async ({ page, shop }) => {
+  const { userId } = await shop.newShopper(2);
+  const { user } = await shop.profile(userId);
+  await openPage(page);
+  const focused = page.locator(':focus');
+
+  // The first stop leads past the stream to the preview.
+  await page.keyboard.press('Tab');
+  await expect(focused).toHaveText('Ir a ver como usuario');
+  await page.keyboard.press('Enter');
+  await expect(focused).toHaveText('Ver como usuario');
+
+  const tabTo = async (target: string) => {
+    for (let stops = 0; stops < 60; stops += 1) {
+      await page.keyboard.press('Tab');
+      if (await focused.evaluate((element, selector) => element.matches(selector), target)) return;
+    }
+    throw new Error(`Tab never reached ${target}`);
+  };
+
+  await tabTo('input[name="user"]');
+  await page.keyboard.press('Control+a');
+  await page.keyboard.type(userId);
+  await page.keyboard.press('Enter');
+  await expect(page.locator('.profile')).toContainText(user.slice(0, 7));
+
+  await tabTo('select[name="placement"]');
+  await page.keyboard.press('ArrowDown');
+  await expect(page.locator('.context')).toBeVisible();
+
+  await tabTo('.why');
+  await page.keyboard.press('Enter');
+  await expect(focused).toHaveAttribute('aria-expanded', 'true');
+  await expect(page.locator('.parts').first()).toBeVisible();
+
+  // What has the focus shows it.
+  const outline = await focused.evaluate((element) => getComputedStyle(element).outlineStyle);
+  expect(outline).toBe('solid');
+
+  // Back up into the stream: a row's button opens its user.
+  await page.locator('.live-scroll').focus();
+  await page.keyboard.press('Tab');
+  await expect(focused).toHaveClass(/user-link/);
+  const name = await focused.innerText();
+  await page.keyboard.press('Enter');
+  await expect(page.locator('input[name="user"]')).toHaveValue(new RegExp(`^${name.replace('…', '')}`));
+});
+
+test.describe('with reduced motion', () => {
+  test.use({ contextOptions: { reducedMotion: 'reduce' } });
+
+  test('nothing moves', async ({ page, shop }) => {
+    await openPage(page);
+    await shop.newShopper(1);
+    await expect(page.locator('.live-table tbody tr').first()).toBeVisible();
+    const running = await page.evaluate(() => document.getAnimations().filter((animation) => animation.playState === 'running').length);
+    expect(running).toBe(0);
+  });
+});

@@ -1,0 +1,68 @@
+import type { Problem, Profile, RecentUser, Slate, SlateQuery, Status } from './wire';
+
+/** The server answered, and the answer was a refusal. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly problem: Problem,
+  ) {
+    super(problem.detail ?? problem.title ?? `HTTP ${status}`);
+    this.name = 'ApiError';
+  }
+}
+
+/** Nothing that speaks our API answered. */
+export class Unreachable extends Error {
+  override readonly name = 'Unreachable';
+}
+
+const TIMEOUT_MS = 8_000;
+
+async function call<T>(path: string, init: RequestInit, signal: AbortSignal): Promise<T> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      ...init,
+      headers: { accept: 'application/json', ...init.headers },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new Unreachable(String(error));
+  }
+  const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+  // A proxy without its server answers 502 with a page of its own: to the reader that is no server.
+  if (!isJson) throw new Unreachable(`HTTP ${response.status}`);
+  const body: unknown = await response.json().catch((error: unknown) => {
+    if (signal.aborted) throw error;
+    throw new Unreachable(String(error));
+  });
+  if (!response.ok) throw new ApiError(response.status, body as Problem);
+  return body as T;
+}
+
+export function getStatus(signal: AbortSignal): Promise<Status> {
+  return call('/v1/status', {}, signal);
+}
+
+export async function getRecentUsers(limit: number, signal: AbortSignal): Promise<RecentUser[]> {
+  const page = await call<{ data: RecentUser[] }>(`/v1/users?limit=${limit}`, {}, signal);
+  return page.data;
+}
+
+/** `null` when the shop has never met this user. */
+export async function getProfile(user: string, signal: AbortSignal): Promise<Profile | null> {
+  try {
+    return await call<Profile>(`/v1/users/${encodeURIComponent(user)}`, {}, signal);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return null;
+    throw error;
+  }
+}
+
+export function recommend(query: SlateQuery, signal: AbortSignal): Promise<Slate> {
+  const body = JSON.stringify(query);
+  return call('/v1/recommendations', { method: 'POST', body, headers: { 'content-type': 'application/json' } }, signal);
+}
+
+export const EVENT_STREAM = '/v1/events/stream';

@@ -1,0 +1,76 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { describe, expect, it } from 'vitest';
+
+import { fill, LANGUAGES, type Key } from '../src/i18n/dictionary';
+import { DICTIONARIES, wordsFor } from '../src/i18n/i18n';
+import { es } from '../src/i18n/es';
+import { INTERACTIONS, KINDS } from '../src/live/kinds';
+
+const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
+
+describe.each(LANGUAGES)('the dictionary of %s', (language) => {
+  const dictionary = DICTIONARIES[language];
+
+  it('has every key and no other', () => {
+    expect(Object.keys(dictionary).sort()).toEqual(Object.keys(es).sort());
+  });
+
+  it('leaves no text empty', () => {
+    expect(Object.entries(dictionary).filter(([, text]) => text.trim() === '')).toEqual([]);
+  });
+
+  it('fills in the same values as Spanish', () => {
+    for (const key of Object.keys(es) as Key[]) {
+      expect([key, placeholders(dictionary[key])]).toEqual([key, placeholders(es[key])]);
+    }
+  });
+
+  it('has both forms of each plural', () => {
+    const keys = Object.keys(dictionary);
+    const stems = (form: string) => keys.filter((key) => key.endsWith(form)).map((key) => key.slice(0, -form.length));
+    expect(stems('.one')).toEqual(stems('.other'));
+  });
+
+  it.each([
+    ['kind', Object.keys(KINDS)],
+    ['interaction', Object.keys(INTERACTIONS)],
+    ['source', ['personal', 'item_to_item', 'category', 'trending', 'popular', 'catalog', 'empty']],
+    ['placement', ['home', 'product', 'cart']],
+  ])('names every %s of the server', (prefix, codes) => {
+    expect(codes.filter((code) => !(`${prefix}.${code}` in dictionary))).toEqual([]);
+  });
+});
+
+describe('words', () => {
+  const words = wordsFor('es', 'America/Lima');
+
+  it('fills values in and leaves unknown ones visible', () => {
+    expect(fill('a {x} b {y}', { x: 1 })).toBe('a 1 b {y}');
+  });
+
+  it('chooses the plural form', () => {
+    expect(words.count('profile.purchases', 1)).toBe('1 compra');
+    expect(words.count('profile.purchases', 1200)).toBe('1,200 compras');
+  });
+
+  it('shows the raw word of a newer server', () => {
+    expect(words.word('kind', 'product_viewed')).toBe('Vio un producto');
+    expect(words.word('kind', 'drone_landed')).toBe('drone landed');
+  });
+});
+
+it('every text of the dictionary is used, so that nobody translates what nobody reads', () => {
+  const code = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter((file) => /\.tsx?$/.test(file) && !/i18n.(es|en)\.ts$/.test(file))
+    .map((file) => readFileSync(join('src', file), 'utf8'))
+    .join('\n');
+  // Keys whose last part is chosen at run time appear as a template or as a prefix handed to `word`.
+  const dynamic = ['kind', 'interaction', 'source', 'reason', 'part', 'price_band', 'placement', 'theme', 'mark', 'live.state'];
+  const isUsed = (key: string) =>
+    code.includes(`'${key.replace(/\.(one|other)$/, '')}'`) ||
+    dynamic.some((prefix) => key.startsWith(`${prefix}.`)) ||
+    ['status.live', 'status.offline', 'status.connecting', 'preview.context.product', 'preview.context.cart'].includes(key);
+  expect(Object.keys(es).filter((key) => !isUsed(key))).toEqual([]);
+});
