@@ -13,6 +13,11 @@ use domain::{
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+use crate::column::Column;
+
+/// `(user_id, day_of_week_interaction, hour_interaction, n)` on the shop's clock, Monday 0.
+pub const COLUMN: Column = Column { name: "day_of_week_interaction", sql: include_str!("calendar.sql"), over: &[] };
+
 const HOURS: i64 = 7 * 24;
 
 /// Events by hour of the week in UTC; hour 0 begins on Monday at midnight.

@@ -3,6 +3,14 @@
 use domain::{Event, InteractionType};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeMap};
 
+use crate::column::Column;
+
+/// `(user_id, n_impression, n_click, …, interaction_count)`
+pub const COLUMN: Column = Column { name: "user_interaction_count", sql: include_str!("counts.sql"), over: &[] };
+
+/// `(user_id, interaction_duration)` in milliseconds.
+pub const DURATION: Column = Column { name: "interaction_duration", sql: include_str!("duration.sql"), over: &[] };
+
 const N: usize = InteractionType::ALL.len();
 
 /// One counter an interaction type. A line of an event counts once; an event without lines counts once too.

@@ -14,7 +14,10 @@
 use domain::{Event, InteractionType, ProductId, Timestamp, time::Micros};
 use serde::{Deserialize, Serialize};
 
-use crate::{counts::Counts, spend::Returned};
+use crate::{column::Column, counts::Counts, spend::Returned};
+
+/// `(user_id, product_id, first_at_us, last_at_us, n, user_viewed_product, user_purchased_product, stars, strength)`
+pub const COLUMN: Column = Column { name: "history", sql: include_str!("history.sql"), over: &[] };
 
 /// Products remembered a user. Which products these are, and their `last_at`, is exact in any order of arrival: the
 /// newest by event time. The counts of a product that fell off and came back start anew.
@@ -52,8 +55,11 @@ pub struct Rated {
 }
 
 impl HistoryEntry {
-    fn new(product_id: ProductId, at: Timestamp) -> Self {
-        Self { product_id, first_at: at, last_at: at, counts: Counts::default(), returned: 0, rated: None }
+    /// One interaction.
+    pub(crate) fn touch(product_id: ProductId, kind: InteractionType, at: Timestamp, rated: Option<Rated>) -> Self {
+        let mut counts = Counts::default();
+        counts.add(kind, 1);
+        Self { product_id, first_at: at, last_at: at, counts, returned: 0, rated }
     }
 
     /// Purchases that were kept.
@@ -93,11 +99,21 @@ impl HistoryEntry {
 
     /// [`strength`](Self::strength), halved for every `half_life` since the last interaction.
     pub fn weight(&self, now: Timestamp, half_life: Micros) -> f32 {
-        let age = (now - self.last_at).max(0) as f64;
-        (self.strength() * (-age / half_life.max(1) as f64).exp2()) as f32
+        self.decayed_strength(now, half_life) as f32
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn decayed_strength(&self, now: Timestamp, half_life: Micros) -> f64 {
+        let age = (now - self.last_at).max(0) as f64;
+        self.strength() * (-age / half_life.max(1) as f64).exp2()
+    }
+
+    /// Interactions that speak for the product, after take-backs.
+    pub fn n(&self) -> u32 {
+        let speaks = |kind: &InteractionType| kind.weight() > 0.0;
+        InteractionType::ALL.into_iter().filter(speaks).map(|kind| self.net(kind)).fold(0, u32::saturating_add)
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.first_at = self.first_at.min(other.first_at);
         self.last_at = self.last_at.max(other.last_at);
         self.counts = self.counts.merge(&other.counts);
@@ -107,7 +123,7 @@ impl HistoryEntry {
 }
 
 /// The formula at the top of this file, over counts that have their take-backs subtracted.
-pub(crate) fn strength(net: impl Fn(InteractionType) -> u32) -> f64 {
+fn strength(net: impl Fn(InteractionType) -> u32) -> f64 {
     InteractionType::ALL
         .into_iter()
         .map(|kind| match net(kind) {
@@ -117,7 +133,7 @@ pub(crate) fn strength(net: impl Fn(InteractionType) -> u32) -> f64 {
         .sum()
 }
 
-pub(crate) fn latest(left: Option<Rated>, right: Option<Rated>) -> Option<Rated> {
+fn latest(left: Option<Rated>, right: Option<Rated>) -> Option<Rated> {
     // `None` is less than any rating, and ratings compare by time first.
     if left >= right { left } else { right }
 }
@@ -144,13 +160,11 @@ impl History {
 
     pub fn fold(&mut self, event: &Event) {
         let Some(kind) = event.kind.interaction().filter(|kind| is_touch(*kind)) else { return };
-        let rated = event.details.rating.filter(|_| kind == InteractionType::Rating);
+        let at = event.occurred_at;
+        let stars = event.details.rating.filter(|_| kind == InteractionType::Rating);
+        let rated = stars.map(|stars| Rated { at, stars });
         for line in &event.products {
-            let at = event.occurred_at;
-            let mut touch = HistoryEntry::new(line.product_id.clone(), at);
-            touch.counts.add(kind, 1);
-            touch.rated = rated.map(|stars| Rated { at, stars });
-            self.put(touch);
+            self.put(HistoryEntry::touch(line.product_id.clone(), kind, at, rated));
         }
     }
 

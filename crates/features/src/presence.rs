@@ -3,6 +3,11 @@
 use domain::{Event, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::column::Column;
+
+/// `(user_id, first_at_us, last_at_us)`
+pub const COLUMN: Column = Column { name: "user_presence", sql: include_str!("presence.sql"), over: &[] };
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Presence(Option<(Timestamp, Timestamp)>);
 

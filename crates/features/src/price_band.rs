@@ -14,6 +14,11 @@ use std::collections::BTreeMap;
 use domain::{Currency, Event};
 use serde::{Deserialize, Serialize};
 
+use crate::column::Column;
+
+/// `(user_id, currency, n, price_log_mean, price_log_sd)`
+pub const COLUMN: Column = Column { name: "price_band", sql: include_str!("price_band.sql"), over: &[] };
+
 /// Thousandths of a natural logarithm.
 const SCALE: f64 = 1e3;
 

@@ -10,6 +10,12 @@ use std::collections::BTreeMap;
 use domain::{Currency, Event, EventKind, OrderId, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::column::Column;
+
+/// `(user_id, currency, n_orders, spent_minor, avg_purchase_value_user, total_purchases_user, last_purchase_at_us)`: one row a user
+/// and currency; the last two are of all currencies. `currency` is NULL where the orders had no prices.
+pub const COLUMN: Column = Column { name: "spend", sql: include_str!("spend.sql"), over: &[] };
+
 /// Orders remembered in detail, the newest. Older ones are settled: they stay in the totals as they were, and a refund
 /// that comes after fifty newer orders no longer changes them.
 pub const ORDERS_MAX: usize = 50;
@@ -24,7 +30,7 @@ pub struct Orders {
 /// What is known of one order, from its completion and its refunds.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Record {
+pub(crate) struct Record {
     #[serde(skip_serializing_if = "Option::is_none")]
     bought_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,7 +114,7 @@ impl Bought {
 }
 
 impl Record {
-    fn of(event: &Event) -> Option<Self> {
+    pub(crate) fn of(event: &Event) -> Option<Self> {
         let at = Some(event.occurred_at);
         match event.kind {
             EventKind::OrderCompleted => {
@@ -141,6 +147,26 @@ impl Record {
         }
     }
 
+    /// The part of [`of`](Self::of) that one row of the lake tells: everything but the money.
+    pub(crate) fn of_row(kind: EventKind, product: Option<ProductId>, units: u64, at: Timestamp) -> Option<Self> {
+        let line = |n, units, units_returned| {
+            let product_id = product.clone();
+            product_id.map(|product_id| Bought { product_id, n, units, units_returned, minor: 0 }).into_iter().collect()
+        };
+        match kind {
+            EventKind::OrderCompleted => {
+                Some(Self { bought_at: Some(at), lines: line(1, units, 0), ..Self::default() })
+            }
+            EventKind::OrderRefunded if product.is_some() => {
+                Some(Self { returned_at: Some(at), lines: line(0, 0, units), ..Self::default() })
+            }
+            EventKind::OrderRefunded | EventKind::OrderCancelled => {
+                Some(Self { returned_at: Some(at), undone: true, ..Self::default() })
+            }
+            _ => None,
+        }
+    }
+
     fn put(&mut self, bought: Bought) {
         match self.lines.binary_search_by(|line| line.product_id.cmp(&bought.product_id)) {
             Ok(i) => self.lines[i].merge(&bought),
@@ -148,7 +174,7 @@ impl Record {
         }
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         self.bought_at = [self.bought_at, other.bought_at].into_iter().flatten().min();
         self.returned_at = self.returned_at.max(other.returned_at);
         self.currency = self.currency.max(other.currency);
@@ -167,7 +193,7 @@ impl Record {
         self.lines.iter().filter(|line| !self.undone && line.units_kept() > 0)
     }
 
-    fn returned(&self) -> impl Iterator<Item = Returned> + '_ {
+    pub(crate) fn returned(&self) -> impl Iterator<Item = Returned> + '_ {
         self.lines
             .iter()
             .filter(|line| line.n > 0 && (self.undone || line.units_kept() == 0))
