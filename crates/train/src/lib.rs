@@ -1,1 +1,9 @@
+//! From data to a model whose quality is known: dataset, split, fit, evaluate; and for a shop from a position in its log
+//! to a registered model, [`pipeline::run`].
 
+pub mod dataset;
+pub mod evaluate;
+pub mod metrics;
+pub mod pipeline;
+pub mod snapshot;
+pub mod split;
