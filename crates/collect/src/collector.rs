@@ -153,6 +153,10 @@ impl Collector {
         &self.setup.shop
     }
 
+    pub fn pseudonyms(&self) -> &Pseudonyms {
+        &self.setup.pseudonyms
+    }
+
     pub fn log(&self) -> &Arc<dyn EventLog> {
         &self.setup.log
     }

@@ -7,6 +7,8 @@
 pub mod clock;
 pub mod collector;
 pub mod content;
+pub mod formats;
+pub mod import;
 pub mod kinds;
 pub mod projector;
 pub mod raw;
@@ -14,6 +16,8 @@ pub mod refusal;
 pub mod set_aside;
 
 pub use collector::{Batch, Collector, Incoming, Rejection, Setup, Verdicts};
+pub use formats::{Format, FormatError, ReadOptions, Source};
+pub use import::{ImportError, ImportOptions, ImportReport};
 pub use projector::{Fold, Projector};
 pub use raw::{RawEvent, Reading};
 pub use refusal::Refusal;

@@ -77,6 +77,11 @@ pub fn unreadable(bytes: usize) -> String {
     format!("{{\"unreadable_bytes\":{bytes}}}")
 }
 
+/// Does a field of this name tell who or where a person is?
+pub fn is_personal(field: &str) -> bool {
+    PERSONAL.iter().any(|personal| field.eq_ignore_ascii_case(personal))
+}
+
 struct Cleaner<'a> {
     pseudonyms: &'a Pseudonyms,
     shop: &'a str,
