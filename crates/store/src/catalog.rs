@@ -15,6 +15,11 @@ pub trait Catalog: Send + Sync {
     /// Every product, ordered by id.
     fn all(&self) -> Result<Vec<Arc<Product>>>;
     fn len(&self) -> Result<u64>;
+
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
     /// Grows with every change: a cheap answer to "is my view still current?".
     fn revision(&self) -> u64;
 }

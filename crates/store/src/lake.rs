@@ -8,7 +8,8 @@ use crate::Result;
 
 /// A table is a folder of Parquet files with one schema.
 pub trait Lake: Send + Sync {
-    /// Writes one file; it appears complete or not at all. Replaces a file of the same name.
+    /// Writes one file, whose name ends in `.parquet`; it appears complete or not at all. Replaces a file of the same
+    /// name. Answers its size in bytes.
     fn write(&self, table: &str, file: &str, batches: &[RecordBatch]) -> Result<u64>;
     /// File names of a table, sorted.
     fn files(&self, table: &str) -> Result<Vec<String>>;

@@ -18,6 +18,7 @@ pub mod profiles;
 pub mod quarantine;
 pub mod registry;
 pub mod settings;
+pub mod shop;
 pub mod users;
 
 pub use catalog::Catalog;
@@ -28,10 +29,11 @@ pub use profiles::Profiles;
 pub use quarantine::{Quarantine, Quarantined};
 pub use registry::{Manifest, Registry};
 pub use settings::Settings;
+pub use shop::ShopStores;
 pub use users::Users;
 
 /// What can go wrong in a store, by what the caller can do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The disk or the engine failed; what was asked did not happen, or may not have. Ask again once it is mended.
     #[error("{store} failed: {detail}")]

@@ -9,4 +9,8 @@ pub trait Users: Send + Sync {
     fn get(&self, user: UserKey) -> Result<Option<UserTraits>>;
     fn delete(&self, user: UserKey) -> Result<bool>;
     fn len(&self) -> Result<u64>;
+
+    fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
 }
