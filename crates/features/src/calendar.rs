@@ -59,23 +59,30 @@ impl HoursOfWeek {
         self.0.iter().map(|(hour, n)| (*hour, *n))
     }
 
+    /// `(day of the week, hour of the day, events)` on a clock that is `zone_hours` ahead of UTC; Monday is day 0.
+    pub fn on_clock(&self, zone_hours: i64) -> impl Iterator<Item = (u8, u8, u32)> + '_ {
+        self.iter().map(move |(hour, n)| {
+            let local = (i64::from(hour) + zone_hours).rem_euclid(HOURS) as u8;
+            (local / 24, local % 24, n)
+        })
+    }
+
     /// Events by day of the week, Monday first, on a clock that is `zone_hours` ahead of UTC.
     pub fn by_day(&self, zone_hours: i64) -> [u32; 7] {
-        self.folded(zone_hours, |hour| hour / 24)
+        summed(self.on_clock(zone_hours).map(|(day, _, n)| (day, n)))
     }
 
     /// Events by hour of the day on that clock.
     pub fn by_hour(&self, zone_hours: i64) -> [u32; 24] {
-        self.folded(zone_hours, |hour| hour % 24)
+        summed(self.on_clock(zone_hours).map(|(_, hour, n)| (hour, n)))
     }
+}
 
-    fn folded<const N: usize>(&self, zone_hours: i64, slot: impl Fn(usize) -> usize) -> [u32; N] {
-        let mut counts = [0u32; N];
-        for (hour, n) in self.iter() {
-            let local = (i64::from(hour) + zone_hours).rem_euclid(HOURS) as usize;
-            let count = &mut counts[slot(local)];
-            *count = count.saturating_add(n);
-        }
-        counts
+fn summed<const N: usize>(counts: impl Iterator<Item = (u8, u32)>) -> [u32; N] {
+    let mut sums = [0u32; N];
+    for (slot, n) in counts {
+        let sum = &mut sums[usize::from(slot)];
+        *sum = sum.saturating_add(n);
     }
+    sums
 }

@@ -98,6 +98,11 @@ impl ProductStats {
         self.ratings
     }
 
+    /// Purchases in the seven UTC days up to `now`, and in the seven before.
+    pub fn purchases_by_week(&self, now: Timestamp) -> (u64, u64) {
+        self.purchases.weeks(now)
+    }
+
     /// Above 0 when it sells better than in the week before.
     pub fn purchase_trend_over_time(&self, now: Timestamp) -> f64 {
         self.purchases.trend(now)

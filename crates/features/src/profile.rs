@@ -111,6 +111,11 @@ impl Profile {
         self.orders.n_kept()
     }
 
+    /// Those of them that were paid in this currency.
+    pub fn n_orders(&self, currency: Currency) -> u32 {
+        self.orders.spent(currency).n_orders
+    }
+
     /// Goods bought and kept.
     pub fn total_spent_user(&self, currency: Currency) -> Money {
         Money::new(self.orders.spent(currency).minor, currency)

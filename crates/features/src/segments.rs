@@ -121,3 +121,46 @@ fn quintile_cuts(mut values: Vec<f64>) -> [f64; 4] {
 fn group(cuts: &[f64; 4], value: f64) -> u8 {
     1 + cuts.iter().filter(|cut| value > **cut).count() as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn buyer(recency_days: f64, frequency: f64, monetary_minor: f64) -> Rfm {
+        Rfm { recency_days, frequency, monetary_minor }
+    }
+
+    #[test]
+    fn scores_by_hand() {
+        // Ten buyers: bought 1 to 10 days ago, 10 down to 1 orders, 1,000 down to 100 céntimos.
+        let buyers: Vec<_> = (1..=10).map(f64::from).map(|i| buyer(i, 11.0 - i, (11.0 - i) * 100.0)).collect();
+        let cuts = Cuts::of(&buyers);
+        assert_eq!(cuts.recency_days, [2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(cuts.monetary_minor, [200.0, 400.0, 600.0, 800.0]);
+        let scores: Vec<_> = buyers.iter().map(|rfm| cuts.score(*rfm).recency).collect();
+        assert_eq!(scores, [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]);
+        assert_eq!(cuts.score(buyers[0]), RfmScores { recency: 5, frequency: 5, monetary: 5 });
+        assert_eq!(cuts.score(buyers[0]).segment(), "champion");
+        assert_eq!(cuts.score(buyers[9]).segment(), "lost");
+        assert_eq!(cuts.score(buyer(30.0, 9.0, 900.0)).segment(), "at_risk");
+        assert_eq!(cuts.score(buyer(0.0, 1.0, 100.0)).segment(), "new_buyer");
+    }
+
+    #[test]
+    fn cuts_of_nobody_or_of_equals_are_no_trouble() {
+        assert_eq!(Cuts::of(&[]), Cuts::default());
+        let cuts = Cuts::of(&[buyer(3.0, 1.0, 50.0); 4]);
+        assert_eq!(cuts.score(buyer(3.0, 1.0, 50.0)), RfmScores { recency: 5, frequency: 1, monetary: 1 });
+    }
+
+    #[test]
+    fn every_score_has_a_segment() {
+        for recency in 1..=5 {
+            for frequency in 1..=5 {
+                let scores = RfmScores { recency, frequency, monetary: 1 };
+                assert!(!scores.segment().is_empty());
+            }
+        }
+        assert_eq!([0, 5, 50].map(|n| Activity::of(n).as_str()), ["new", "casual", "frequent"]);
+    }
+}

@@ -165,7 +165,7 @@ pub fn catalog(n_products: u64) -> Vec<Product> {
         if n % 5 != 4 {
             product.categories = vec!["Todo".to_owned(), format!("c{}", n % 3)];
         }
-        product.brand = (n % 2 == 0).then(|| format!("b{}", n % 7));
+        product.brand = (n.is_multiple_of(2)).then(|| format!("b{}", n % 7));
         product
     };
     (0..n_products).filter(|n| n % 11 != 7).map(with_qualities).collect()
