@@ -13,6 +13,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
       test.use({ colorScheme, viewport, contextOptions: { reducedMotion: 'reduce' } });
 
       test('has nothing that axe calls a violation', async ({ page, shop }) => {
+        // Two hundred rows are many contrasts to compute on a busy machine.
+        test.setTimeout(120_000);
         const { userId } = await shop.newShopper(2);
         await openPage(page);
         await openUser(page, userId);

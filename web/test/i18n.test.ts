@@ -37,6 +37,7 @@ describe.each(LANGUAGES)('the dictionary of %s', (language) => {
     ['kind', Object.keys(KINDS)],
     ['interaction', Object.keys(INTERACTIONS)],
     ['source', ['personal', 'item_to_item', 'category', 'trending', 'popular', 'catalog', 'empty']],
+    ['notice', ['no_model', 'no_catalog', 'unknown_products', 'short_slate', 'profile_unavailable']],
     ['placement', ['home', 'product', 'cart']],
   ])('names every %s of the server', (prefix, codes) => {
     expect(codes.filter((code) => !(`${prefix}.${code}` in dictionary))).toEqual([]);
@@ -67,7 +68,7 @@ it('every text of the dictionary is used, so that nobody translates what nobody 
     .map((file) => readFileSync(join('src', file), 'utf8'))
     .join('\n');
   // Keys whose last part is chosen at run time appear as a template or as a prefix handed to `word`.
-  const dynamic = ['kind', 'interaction', 'source', 'reason', 'part', 'price_band', 'placement', 'theme', 'mark', 'live.state'];
+  const dynamic = ['kind', 'interaction', 'source', 'reason', 'part', 'notice', 'placement', 'theme', 'mark', 'live.state'];
   const isUsed = (key: string) =>
     code.includes(`'${key.replace(/\.(one|other)$/, '')}'`) ||
     dynamic.some((prefix) => key.startsWith(`${prefix}.`)) ||

@@ -7,7 +7,7 @@ import { contextFromHistory } from '../src/preview/context';
 import { discount } from '../src/preview/discount';
 import { bars, byStrength } from '../src/preview/parts';
 import { reasonText } from '../src/preview/reason';
-import { headline, metricRows } from '../src/status/metrics';
+import { readMetrics } from '../src/status/metrics';
 import { sparkPath } from '../src/status/sparkline';
 
 const entry = (product_id: string, interaction_type: string, minute: number): HistoryEntry => ({
@@ -66,7 +66,7 @@ describe('the reason', () => {
   });
 
   it('is built from the code where the server sent none', () => {
-    expect(reasonText({ code: 'similar_to', seed_product_id: 'p-1', seed_product_name: 'Olla' }, es)).toBe('Parecido a Olla');
+    expect(reasonText({ code: 'similar_to', seed_product_id: 'p-1', seed_product_name: 'Olla' }, es)).toBe('Va con Olla');
     expect(reasonText({ code: 'popular_in_category', category: 'Cocina' }, en)).toBe('Popular in Cocina');
   });
 });
@@ -76,6 +76,8 @@ it('a discount needs two prices in one currency, the lower one first', () => {
   expect(discount(pen(800), pen(1000))).toBeCloseTo(0.2);
   expect(discount(pen(1000), pen(1000))).toBeNull();
   expect(discount(pen(800), { minor: 1000, currency: 'USD' })).toBeNull();
+  expect(discount('S/ 800.00', 'S/ 1,000.00')).toBeCloseTo(0.2);
+  expect(discount('S/ 8.00', '£10.00')).toBeNull();
   expect(discount('S/ 8.00', pen(1000))).toBeNull();
   expect(discount(pen(800), null)).toBeNull();
 });
@@ -97,22 +99,44 @@ describe('the address', () => {
 });
 
 describe('the metrics of a model', () => {
-  it('carry their interval, inside or beside them', () => {
-    const rows = metricRows({ 'ndcg@20': 0.24, 'ndcg@20_low': 0.23, 'ndcg@20_high': 0.25, 'recall@20': { value: 0.3, low: 0.2, high: 0.4 }, mrr: 0.1, map: null });
-    expect(rows).toEqual([
-      { name: 'ndcg@20', value: 0.24, interval: [0.23, 0.25] },
-      { name: 'recall@20', value: 0.3, interval: [0.2, 0.4] },
-      { name: 'mrr', value: 0.1, interval: null },
-    ]);
-    expect(headline(rows)?.name).toBe('ndcg@20');
+  const metrics = readMetrics({
+    'ndcg@10': 0.2,
+    'ndcg@20': 0.24,
+    'ndcg@20_high': 0.25,
+    'ndcg@20_low': 0.23,
+    'recall@20': 0.3,
+    'ials/ndcg@20': 0.22,
+    'popular/ndcg@20': 0.1,
+    'popular/recall@20': 0.15,
   });
 
-  it('may be none', () => {
-    expect(headline(metricRows(undefined))).toBeNull();
+  it('begin with the one that models are chosen by, with its interval', () => {
+    expect(metrics.headline).toEqual({ name: 'ndcg@20', value: 0.24, interval: [0.23, 0.25] });
+  });
+
+  it('stand in a table by cut-off', () => {
+    expect(metrics.ks).toEqual([10, 20]);
+    expect(metrics.rows).toEqual([
+      { name: 'ndcg', values: [0.2, 0.24] },
+      { name: 'recall', values: [null, 0.3] },
+    ]);
+  });
+
+  it('name the rivals, best first', () => {
+    expect(metrics.rivals).toEqual([
+      { model: 'ials', value: 0.22 },
+      { model: 'popular', value: 0.1 },
+    ]);
+  });
+
+  it('may carry the interval inside, or be none', () => {
+    expect(readMetrics({ 'ndcg@20': { value: 0.2, low: 0.1, high: 0.3 } }).headline?.interval).toEqual([0.1, 0.3]);
+    expect(readMetrics(undefined).headline).toBeNull();
+    expect(readMetrics({ coverage: null }).headline).toBeNull();
   });
 });
 
 it('the sparkline ends at the right edge and its highest sample touches the top', () => {
-  expect(sparkPath([0, 2, 1], 3)).toBe('M2.0 26.0L60.0 2.0L118.0 14.0');
-  expect(sparkPath([0, 0], 2)).toBe('M2.0 26.0L118.0 26.0');
+  expect(sparkPath([0, 2, 1], 3)).toBe('M1.0 27.0L60.0 1.0L119.0 14.0');
+  expect(sparkPath([0, 0], 2)).toBe('M1.0 27.0L119.0 27.0');
 });

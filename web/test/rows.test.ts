@@ -54,4 +54,10 @@ describe('the live rows', () => {
   it('announce only what arrived since the reader looked', () => {
     expect(after(arrived(event(7)), { type: 'filtered', kind: null }).settledPosition).toBe(7);
   });
+
+  it('take in what the log recalls without announcing it', () => {
+    const state = after(arrived(event(5)), { type: 'recalled', events: range(1, 5) });
+    expect(shown(state)).toEqual([5, 4, 3, 2, 1]);
+    expect(state.settledPosition).toBe(5);
+  });
 });

@@ -1,4 +1,4 @@
-import type { Problem, Profile, RecentUser, Slate, SlateQuery, Status } from './wire';
+import type { CommittedEvent, EventPage, Problem, Profile, RecentUser, Slate, SlateQuery, Status } from './wire';
 
 /** The server answered, and the answer was a refusal. */
 export class ApiError extends Error {
@@ -43,6 +43,12 @@ async function call<T>(path: string, init: RequestInit, signal: AbortSignal): Pr
 
 export function getStatus(signal: AbortSignal): Promise<Status> {
   return call('/v1/status', {}, signal);
+}
+
+/** The newest events of the log. */
+export async function getRecentEvents(limit: number, signal: AbortSignal): Promise<CommittedEvent[]> {
+  const page = await call<EventPage>(`/v1/events?limit=${limit}`, {}, signal);
+  return page.data;
 }
 
 export async function getRecentUsers(limit: number, signal: AbortSignal): Promise<RecentUser[]> {

@@ -48,6 +48,7 @@ export interface Status {
     newest_event_age_seconds: number | null;
   };
   revenue_today?: Money | null;
+  orders_today?: number;
   serving?: {
     requests: number;
     fallback_share: number | null;
@@ -75,6 +76,10 @@ export interface CommittedEvent {
   order_total?: Money | null;
 }
 
+export interface EventPage {
+  data: CommittedEvent[];
+}
+
 export interface RecentUser {
   user: string;
   last_event_at: string | null;
@@ -90,7 +95,8 @@ export interface HistoryEntry {
   product_id: string;
   name?: string | null;
   price?: Money | null;
-  interaction_type: string;
+  /** The interaction that says most. */
+  interaction_type: string | null;
   count: number;
   last_at: string;
 }
@@ -104,7 +110,8 @@ export interface Profile {
   purchases: number;
   total_spent: Money | null;
   average_purchase: Money | null;
-  price_band?: string | null;
+  /** Where about two thirds of the prices lie that the user looked at and paid. */
+  price_band?: { low: Money; typical: Money; high: Money } | null;
   categories?: Share[];
   brands?: Share[];
   history: HistoryEntry[];
@@ -120,6 +127,8 @@ export interface SlateQuery {
   cart?: string[];
   n: number;
   explain: boolean;
+  /** A look, not a visit: no impression is recorded. */
+  preview: boolean;
 }
 
 export interface Reason {

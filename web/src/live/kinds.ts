@@ -73,4 +73,4 @@ function lookOf(table: Record<string, Family>, code: string) {
 }
 
 export const kindLook = (kind: string) => lookOf(KINDS, kind);
-export const interactionLook = (interaction: string) => lookOf(INTERACTIONS, interaction);
+export const interactionLook = (interaction: string | null) => lookOf(INTERACTIONS, interaction ?? 'impression');

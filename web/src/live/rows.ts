@@ -21,6 +21,8 @@ export const NO_ROWS: LiveRows = { rows: [], waiting: [], waitingTotal: 0, pause
 
 export type LiveStep =
   | { type: 'arrived'; events: readonly CommittedEvent[] }
+  /** Read from the log instead of heard: what happened before the page opened, or while it was cut off. */
+  | { type: 'recalled'; events: readonly CommittedEvent[] }
   | { type: 'paused' }
   | { type: 'resumed' }
   | { type: 'filtered'; kind: string | null };
@@ -36,6 +38,8 @@ export function advance(state: LiveRows, step: LiveStep): LiveRows {
       }
       return { ...state, rows: keep([...fresh, ...state.rows], state.kind) };
     }
+    case 'recalled':
+      return settled(advance(state, { type: 'arrived', events: step.events }));
     case 'paused':
       return { ...state, paused: true };
     case 'resumed': {

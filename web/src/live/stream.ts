@@ -1,8 +1,8 @@
 import { useEffect, useReducer, useRef, useState, type Dispatch } from 'react';
 
-import { EVENT_STREAM } from '../api/client';
+import { EVENT_STREAM, getRecentEvents } from '../api/client';
 import type { CommittedEvent } from '../api/wire';
-import { advance, NO_ROWS, type LiveRows, type LiveStep } from './rows';
+import { advance, NO_ROWS, ROWS_MAX, type LiveRows, type LiveStep } from './rows';
 
 export type StreamState = 'connecting' | 'open' | 'retrying';
 
@@ -33,7 +33,16 @@ export function useStream(): Stream {
     let batchTimer: ReturnType<typeof setTimeout> | undefined;
     let batch: CommittedEvent[] = [];
     let failures = 0;
+    const stop = new AbortController();
 
+    // Fills the rows before the first event and closes the hole after a break; what is known already counts once.
+    const recall = async () => {
+      try {
+        dispatch({ type: 'recalled', events: await getRecentEvents(ROWS_MAX, stop.signal) });
+      } catch {
+        // Only rows of the past are missing; the stream goes on.
+      }
+    };
     const flush = () => {
       batchTimer = undefined;
       const events = batch;
@@ -50,9 +59,12 @@ export function useStream(): Stream {
     const connect = () => {
       source = new EventSource(EVENT_STREAM);
       source.addEventListener('committed', receive);
+      // The server dropped events because we read too slowly.
+      source.addEventListener('lagged', () => void recall());
       source.onopen = () => {
         failures = 0;
         setState('open');
+        void recall();
       };
       source.onerror = () => {
         setState('retrying');
@@ -65,6 +77,7 @@ export function useStream(): Stream {
 
     connect();
     return () => {
+      stop.abort();
       source.close();
       clearTimeout(retryTimer);
       clearTimeout(batchTimer);

@@ -1,6 +1,8 @@
 import type { HistoryEntry, Placement } from '../api/wire';
 
 const CART_MAX = 4;
+/** What says whether a product lies in the cart. */
+const SETTLING = new Set(['cart', 'uncart', 'purchase']);
 
 /**
  * The products that a placement starts from when the reader chose none: on a product page what the user touched last,
@@ -13,8 +15,8 @@ export function contextFromHistory(placement: Placement, history: readonly Histo
   if (placement === 'product') return ids.slice(0, 1);
   const latest = new Map<string, string>();
   for (const entry of newestFirst) {
-    const settles = ['cart', 'uncart', 'purchase'].includes(entry.interaction_type);
-    if (settles && !latest.has(entry.product_id)) latest.set(entry.product_id, entry.interaction_type);
+    const type = entry.interaction_type;
+    if (type !== null && SETTLING.has(type) && !latest.has(entry.product_id)) latest.set(entry.product_id, type);
   }
   const inCart = ids.filter((id) => latest.get(id) === 'cart');
   return (inCart.length > 0 ? inCart : ids.slice(0, 1)).slice(0, CART_MAX);

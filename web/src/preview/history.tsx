@@ -46,7 +46,7 @@ function Entry({ entry, now }: { entry: HistoryEntry; now: Date }) {
           {name}
         </span>
         <span className="muted">
-          {word('interaction', entry.interaction_type)}
+          {word('interaction', entry.interaction_type ?? 'impression')}
           {entry.count > 1 && ` ${t('history.count', { n: format.integer(entry.count) })}`}
           {' · '}
           <time dateTime={entry.last_at} title={format.moment(entry.last_at)}>

@@ -1,12 +1,12 @@
 import type { Profile, Share } from '../api/wire';
-import { NOTHING, shortUser } from '../format';
+import { shortUser } from '../format';
 import { useWords } from '../i18n/i18n';
 
 const SHARES_SHOWN = 3;
 const BAR_WIDTH = 48;
 
 export function ProfileStrip({ user, profile, now }: { user: string; profile: Profile | null; now: Date }) {
-  const { t, count, word, format } = useWords();
+  const { t, count, format } = useWords();
   if (!profile) {
     return (
       <div className="profile profile-unknown">
@@ -48,10 +48,15 @@ export function ProfileStrip({ user, profile, now }: { user: string; profile: Pr
             </dd>
           </div>
         )}
-        <div>
-          <dt>{t('profile.price_band')}</dt>
-          <dd>{profile.price_band ? word('price_band', profile.price_band) : NOTHING}</dd>
-        </div>
+        {profile.price_band && (
+          <div>
+            <dt>{t('profile.price_band')}</dt>
+            <dd>{format.money(profile.price_band.typical)}</dd>
+            <dd className="muted">
+              {t('profile.price_range', { low: format.money(profile.price_band.low), high: format.money(profile.price_band.high) })}
+            </dd>
+          </div>
+        )}
         <Shares label={t('profile.categories')} shares={profile.categories ?? []} />
         <Shares label={t('profile.brands')} shares={profile.brands ?? []} />
       </dl>

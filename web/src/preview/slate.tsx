@@ -12,7 +12,7 @@ import { reasonText } from './reason';
 import type { Shown } from './use-preview';
 
 export function SlatePanel({ shown, now }: { shown: Shown; now: Date }) {
-  const { t } = useWords();
+  const { t, word } = useWords();
   const list = useRef<HTMLOListElement>(null);
   const { slate, diff, names } = shown;
   useGlide(list);
@@ -23,8 +23,8 @@ export function SlatePanel({ shown, now }: { shown: Shown; now: Date }) {
         <SlateFacts shown={shown} now={now} />
       </header>
       {slate.notices?.map((notice) => (
-        <p key={notice.code} className="notice">
-          {notice.detail || notice.code}
+        <p key={notice.code} className="notice" title={notice.detail}>
+          {word('notice', notice.code)}
         </p>
       ))}
       {slate.items.length === 0 ? (

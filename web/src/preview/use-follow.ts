@@ -20,7 +20,7 @@ export function useFollow(stream: Stream, view: PreviewView | null, subject: Sub
     let timer: ReturnType<typeof setTimeout> | undefined;
     const stop = listen((event) => {
       if (event.user !== user && !isUnknown) return;
-      // What we showed is an event too; answering it with another slate would never end.
+      // What the shop showed them is an event too, but not something they did.
       if (event.kind === 'impression') return;
       timer ??= setTimeout(
         () => {

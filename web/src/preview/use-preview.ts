@@ -109,7 +109,7 @@ export function usePreview(subject: Subject | null): PreviewView {
 }
 
 function slateQuery({ user, placement }: Subject, context: readonly string[]): SlateQuery {
-  const query: SlateQuery = { placement, user_id: user, n: SLATE_LENGTH, explain: true };
+  const query: SlateQuery = { placement, user_id: user, n: SLATE_LENGTH, explain: true, preview: true };
   if (placement === 'product' && context.length > 0) query.product_ids = [...context];
   if (placement === 'cart' && context.length > 0) query.cart = [...context];
   return query;

@@ -1,6 +1,6 @@
 const WIDTH = 120;
 const HEIGHT = 28;
-const PAD = 2;
+const PAD = 1;
 
 /** The line through the samples in a box of `WIDTH` by `HEIGHT`, the newest at the right edge. */
 export function sparkPath(samples: readonly number[], slots: number): string {
@@ -16,15 +16,14 @@ export function sparkPath(samples: readonly number[], slots: number): string {
 }
 
 export function Sparkline({ samples, slots, label }: { samples: readonly number[]; slots: number; label: string }) {
-  if (samples.length < 2) return <svg className="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true" />;
+  if (samples.length < 2) return <svg className="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true" />;
   const line = sparkPath(samples, slots);
   const left = line.slice(1, line.indexOf(' '));
-  const [x, y] = line.slice(line.lastIndexOf('L') + 1).split(' ');
   return (
-    <svg className="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label} preserveAspectRatio="xMaxYMid meet">
+    <svg className="sparkline" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={label} preserveAspectRatio="none">
+      <path className="sparkline-base" d={`M${PAD} ${HEIGHT - PAD}H${WIDTH - PAD}`} />
       <path className="sparkline-area" d={`${line}L${WIDTH - PAD} ${HEIGHT}L${left} ${HEIGHT}Z`} />
       <path className="sparkline-line" d={line} />
-      <circle className="sparkline-now" cx={x} cy={y} r="2" />
     </svg>
   );
 }

@@ -5,7 +5,7 @@ import { useWords } from '../i18n/i18n';
 import { NOTHING } from '../format';
 import { Command } from '../ui/command';
 import { Chevron } from '../ui/icons';
-import { headline, metricRows, type MetricRow } from './metrics';
+import { readMetrics, type Headline, type ModelMetrics } from './metrics';
 import { Sparkline } from './sparkline';
 import type { StatusView } from './use-status';
 
@@ -31,7 +31,7 @@ export function StatusPanel({ view, now }: { view: StatusView; now: Date }) {
 }
 
 function Facts({ status, samples, now }: { status: Status; samples: readonly number[]; now: Date }) {
-  const { t, format } = useWords();
+  const { t, count, format } = useWords();
   return (
     <>
       <Fact name="products" label={t('status.products')} value={format.integer(status.products)} />
@@ -39,7 +39,7 @@ function Facts({ status, samples, now }: { status: Status; samples: readonly num
       <EventsFact status={status} samples={samples} />
       <FreshnessFact status={status} />
       {status.revenue_today != null && (
-        <Fact name="revenue" label={t('status.revenue')} value={format.money(status.revenue_today)} note={t('status.revenue.note')} />
+        <Fact name="revenue" label={t('status.revenue')} value={format.money(status.revenue_today)} note={status.orders_today === undefined ? null : count('status.orders', status.orders_today)} />
       )}
       <ServingFact status={status} />
       <ModelFact model={status.model} now={now} />
@@ -152,8 +152,8 @@ function ModelFact({ model, now }: { model: Model | null; now: Date }) {
       />
     );
   }
-  const rows = metricRows(model.metrics);
-  const first = headline(rows);
+  const metrics = readMetrics(model.metrics);
+  const first = metrics.headline;
   return (
     <Fact
       name="model"
@@ -161,7 +161,7 @@ function ModelFact({ model, now }: { model: Model | null; now: Date }) {
       value={
         first ? (
           <>
-            {format.decimal(first.value)} <small>{first.name}</small> <Interval row={first} />
+            {format.decimal(first.value)} <small>{first.name}</small> <Interval headline={first} />
           </>
         ) : (
           <span className="fact-version">{model.version}</span>
@@ -176,16 +176,16 @@ function ModelFact({ model, now }: { model: Model | null; now: Date }) {
       }
     >
       <dd>
-        <ModelDetails model={model} rows={rows} />
+        <ModelDetails model={model} metrics={metrics} />
       </dd>
     </Fact>
   );
 }
 
-function Interval({ row }: { row: MetricRow }) {
+function Interval({ headline }: { headline: Headline }) {
   const { t, format } = useWords();
-  if (!row.interval) return null;
-  const [low, high] = row.interval;
+  if (!headline.interval) return null;
+  const [low, high] = headline.interval;
   return (
     <small className="interval" title={t('status.model.interval')}>
       [{format.decimal(low)} – {format.decimal(high)}]
@@ -194,7 +194,7 @@ function Interval({ row }: { row: MetricRow }) {
 }
 
 /** Everything about the model, in a panel that closes with Escape or a click elsewhere. */
-function ModelDetails({ model, rows }: { model: Model; rows: readonly MetricRow[] }) {
+function ModelDetails({ model, metrics }: { model: Model; metrics: ModelMetrics }) {
   const { t, format } = useWords();
   const details = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
@@ -229,35 +229,68 @@ function ModelDetails({ model, rows }: { model: Model; rows: readonly MetricRow[
             <Row label={t('status.model.models')} value={model.models.join(', ')} />
           </tbody>
         </table>
-        {rows.length > 0 && (
-          <table className="plain">
-            <caption className="sr-only">{t('status.model.caption')}</caption>
-            <thead>
-              <tr>
-                <th scope="col">{t('status.model.metric')}</th>
-                <th scope="col" className="number">
-                  {t('status.model.value')}
-                </th>
-                <th scope="col" className="number">
-                  {t('status.model.interval')}
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {rows.map((row) => (
-                <tr key={row.name}>
-                  <th scope="row">{row.name}</th>
-                  <td className="number">{format.decimal(row.value)}</td>
-                  <td className="number">
-                    {row.interval ? `${format.decimal(row.interval[0])} – ${format.decimal(row.interval[1])}` : NOTHING}
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        )}
+        {metrics.rows.length > 0 && <MetricTable metrics={metrics} />}
+        {metrics.headline && metrics.rivals.length > 0 && <RivalTable headline={metrics.headline} metrics={metrics} />}
       </div>
     </details>
+  );
+}
+
+function MetricTable({ metrics }: { metrics: ModelMetrics }) {
+  const { t, format } = useWords();
+  return (
+    <table className="plain">
+      <caption className="sr-only">{t('status.model.caption')}</caption>
+      <thead>
+        <tr>
+          <th scope="col">{t('status.model.metric')}</th>
+          {metrics.ks.map((k) => (
+            <th key={k} scope="col" className="number">
+              @{k}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {metrics.rows.map(({ name, values }) => (
+          <tr key={name}>
+            <th scope="row">{name.replaceAll('_', ' ')}</th>
+            {values.map((value, i) => (
+              <td key={metrics.ks[i]} className="number">
+                {value === null ? NOTHING : format.decimal(value)}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+const BAR_WIDTH = 100;
+
+function RivalTable({ headline, metrics }: { headline: Headline; metrics: ModelMetrics }) {
+  const { t, format } = useWords();
+  const entries = [{ model: t('status.model.this'), value: headline.value }, ...metrics.rivals].sort((a, b) => b.value - a.value);
+  const best = Math.max(...entries.map((entry) => entry.value), Number.EPSILON);
+  return (
+    <table className="plain rivals">
+      <caption>{t('status.model.rivals', { metric: headline.name })}</caption>
+      <tbody>
+        {entries.map(({ model, value }) => (
+          <tr key={model}>
+            <th scope="row">{model}</th>
+            <td className="rivals-bar">
+              <svg viewBox={`0 0 ${BAR_WIDTH} 6`} preserveAspectRatio="none" aria-hidden="true">
+                <rect className="bar-track" width={BAR_WIDTH} height="6" />
+                <rect className="bar-fill" width={(Math.max(0, value) / best) * BAR_WIDTH} height="6" />
+              </svg>
+            </td>
+            <td className="number">{format.decimal(value)}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 
