@@ -1,0 +1,154 @@
+//! How good a ranked list is. Each formula once, for one case; the means and their uncertainty below.
+
+/// The metrics of one list cut at one k, in the order of [`NAMES`].
+pub type Values = [f64; 6];
+
+/// What [`at_k`] returns, in order; all are means over cases.
+pub const NAMES: [&str; 6] = ["recall", "ndcg", "precision", "hit_rate", "mrr", "map"];
+
+/// Metrics of the first `k` of a ranking.
+///
+/// `is_hit[r]` says whether the product at rank r (from 0) is relevant; a list shorter than `k` misses the rest.
+/// `n_relevant` is the number of relevant products, wherever they rank; it must not be 0.
+///
+/// ```text
+/// recall    = hits / n_relevant
+/// ndcg      = Σ_{hits} 1/log2(r + 2)  /  Σ_{r < min(k, n_relevant)} 1/log2(r + 2)      Järvelin & Kekäläinen, TOIS 2002
+/// precision = hits / k
+/// hit_rate  = 1 if there is a hit
+/// mrr       = 1 / (r + 1) of the first hit
+/// map       = Σ_{hits} (hits up to r) / (r + 1)  /  min(k, n_relevant)
+/// ```
+pub fn at_k(is_hit: &[bool], k: usize, n_relevant: usize) -> Values {
+    assert!(k > 0 && n_relevant > 0, "k = {k} and n_relevant = {n_relevant} must be > 0");
+    let (mut hits, mut dcg, mut precisions, mut first) = (0usize, 0.0, 0.0, None);
+    for (rank, _) in is_hit.iter().take(k).enumerate().filter(|(_, hit)| **hit) {
+        hits += 1;
+        dcg += discount(rank);
+        precisions += hits as f64 / (rank + 1) as f64;
+        first.get_or_insert(rank);
+    }
+    let n_reachable = k.min(n_relevant);
+    [
+        hits as f64 / n_relevant as f64,
+        dcg / (0..n_reachable).map(discount).sum::<f64>(),
+        hits as f64 / k as f64,
+        f64::from(u8::from(hits > 0)),
+        first.map_or(0.0, |rank| 1.0 / (rank + 1) as f64),
+        precisions / n_reachable as f64,
+    ]
+}
+
+fn discount(rank: usize) -> f64 {
+    1.0 / (rank as f64 + 2.0).log2()
+}
+
+/// Mean of each column.
+pub fn means(cases: &[Vec<f64>]) -> Vec<f64> {
+    let n_columns = cases.first().map_or(0, Vec::len);
+    (0..n_columns).map(|c| cases.iter().map(|case| case[c]).sum::<f64>() / cases.len() as f64).collect()
+}
+
+/// 95 % percentile intervals of the column means, from `n_resamples` bootstrap resamples of the cases.
+///
+/// Efron & Tibshirani, *An Introduction to the Bootstrap*, §13.3. The same seed gives the same intervals, on any
+/// number of threads.
+pub fn bootstrap_ci95(cases: &[Vec<f64>], n_resamples: usize, seed: u64) -> Vec<(f64, f64)> {
+    use rayon::prelude::*;
+    let n_columns = cases.first().map_or(0, Vec::len);
+    let resampled: Vec<Vec<f64>> = (0..n_resamples)
+        .into_par_iter()
+        .map(|resample| {
+            let mut random = SplitMix(seed ^ (resample as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let mut sums = vec![0.0; n_columns];
+            for _ in 0..cases.len() {
+                let case = &cases[random.below(cases.len())];
+                sums.iter_mut().zip(case).for_each(|(sum, value)| *sum += value);
+            }
+            sums.iter_mut().for_each(|sum| *sum /= cases.len() as f64);
+            sums
+        })
+        .collect();
+    (0..n_columns)
+        .map(|c| {
+            let mut column: Vec<f64> = resampled.iter().map(|r| r[c]).collect();
+            column.sort_unstable_by(f64::total_cmp);
+            (quantile(&column, 0.025), quantile(&column, 0.975))
+        })
+        .collect()
+}
+
+/// Linear interpolation between the two nearest of sorted values.
+fn quantile(sorted: &[f64], q: f64) -> f64 {
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    let position = q * last as f64;
+    let (low, high) = (sorted[position.floor() as usize], sorted[position.ceil() as usize]);
+    low + (high - low) * position.fract()
+}
+
+/// Steele, Lea, Flood, *Fast Splittable Pseudorandom Number Generators* (OOPSLA 2014).
+pub(crate) struct SplitMix(pub u64);
+
+impl SplitMix {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`, by multiplication: the bias is below n / 2^64.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((u128::from(self.next()) * n as u128) >> 64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_close(got: f64, wanted: f64) {
+        assert!((got - wanted).abs() < 1e-12, "got {got}, wanted {wanted}");
+    }
+
+    #[test]
+    fn by_hand() {
+        // Hits at ranks 1 and 3 of 4; three are relevant.
+        let [recall, ndcg, precision, hit_rate, mrr, map] = at_k(&[true, false, true, false], 4, 3);
+        assert_close(recall, 2.0 / 3.0);
+        assert_close(ndcg, (1.0 + 0.5) / (1.0 + 1.0 / 3f64.log2() + 0.5));
+        assert_close(precision, 0.5);
+        assert_close(hit_rate, 1.0);
+        assert_close(mrr, 1.0);
+        assert_close(map, (1.0 + 2.0 / 3.0) / 3.0);
+    }
+
+    #[test]
+    fn cut_before_the_hit() {
+        assert_eq!(at_k(&[false, false, true], 2, 1), [0.0; 6]);
+        let [recall, ndcg, precision, hit_rate, mrr, map] = at_k(&[false, true], 2, 5);
+        assert_close(recall, 0.2);
+        // The ideal list has two places, not five.
+        assert_close(ndcg, (1.0 / 3f64.log2()) / (1.0 + 1.0 / 3f64.log2()));
+        assert_close(precision, 0.5);
+        assert_close(hit_rate, 1.0);
+        assert_close(mrr, 0.5);
+        assert_close(map, 0.5 / 2.0);
+    }
+
+    #[test]
+    fn a_short_list_misses_the_rest() {
+        assert_close(at_k(&[true], 4, 1)[2], 0.25);
+        assert_close(at_k(&[true], 4, 1)[1], 1.0);
+    }
+
+    #[test]
+    fn the_interval_of_a_coin_is_the_binomial_one() {
+        let cases: Vec<Vec<f64>> = (0..400).map(|i| vec![f64::from(u8::from(i % 2 == 0)), 7.0]).collect();
+        let intervals = bootstrap_ci95(&cases, 2000, 1);
+        // ½ ± 1.96 · √(¼ / 400) = ½ ± 0.049
+        assert!((intervals[0].0 - 0.451).abs() < 0.006 && (intervals[0].1 - 0.549).abs() < 0.006, "{intervals:?}");
+        assert_eq!(intervals[1], (7.0, 7.0));
+        assert_eq!(intervals, bootstrap_ci95(&cases, 2000, 1));
+    }
+}

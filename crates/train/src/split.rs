@@ -1,0 +1,403 @@
+//! What to learn from and what to be judged by.
+//!
+//! Every split has a test part and a validation part. A model is tuned on validation, fitted on what is left of train;
+//! the final figure is the test part, fitted on all of train.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use models::{HistoryItem, Interaction, Interactions};
+
+use crate::dataset::{Dataset, DatasetError, GivenTest, Record, Result};
+use crate::metrics::SplitMix;
+
+/// Training data and the cases that judge.
+#[derive(Debug, Clone)]
+pub struct Split {
+    pub name: String,
+    pub train: Interactions,
+    pub cases: Vec<Case>,
+}
+
+/// One list to be judged: what is known of the user, and what then turned out to be relevant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    pub history: Vec<HistoryItem>,
+    /// When the list is asked for.
+    pub now: i64,
+    /// Sorted; never empty.
+    pub relevant: Vec<u32>,
+    /// Sorted; products that may not be in the list. Never relevant.
+    pub excluded: Vec<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitKind {
+    /// What the dataset itself holds out. Validation is cut from train: each user's last (or, without time, random)
+    /// tenth; for sessions, the last tenth of them.
+    Given,
+    /// One moment for all: the first 70 % of events are train, 15 % validation, 15 % test.
+    Temporal,
+    /// Each user's last event is test, the one before validation.
+    LeaveOneOut,
+    /// 70 / 15 / 15 % of all events by lot.
+    Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    Validation,
+    Test,
+}
+
+/// Products that the list may not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exclude {
+    /// None: people come back to products, as within a session.
+    Nothing,
+    /// Everything in the history.
+    Seen,
+    /// What the history has an event of these types about, such as `purchase`.
+    Types(Vec<String>),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct SplitSpec {
+    pub kind: SplitKind,
+    pub part: Part,
+    pub exclude: Exclude,
+    /// Event types that make a held-out product relevant; empty for all.
+    pub relevant_types: Vec<String>,
+}
+
+impl SplitSpec {
+    /// The test part with the protocol that belongs to the format: sessions remove nothing, all others what was seen.
+    pub fn new(kind: SplitKind, dataset: &Dataset) -> Self {
+        let exclude = if dataset.format == "sessions" { Exclude::Nothing } else { Exclude::Seen };
+        Self { kind, part: Part::Test, exclude, relevant_types: Vec::new() }
+    }
+
+    fn name(&self) -> String {
+        let kind = match self.kind {
+            SplitKind::Given => "given",
+            SplitKind::Temporal => "temporal",
+            SplitKind::LeaveOneOut => "leave-one-out",
+            SplitKind::Random => "random",
+        };
+        if self.part == Part::Validation { format!("{kind}:validation") } else { kind.to_owned() }
+    }
+}
+
+impl FromStr for SplitKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "given" => Ok(Self::Given),
+            "temporal" => Ok(Self::Temporal),
+            "leave-one-out" => Ok(Self::LeaveOneOut),
+            "random" => Ok(Self::Random),
+            other => Err(format!("got split `{other}`, wanted given, temporal, leave-one-out or random")),
+        }
+    }
+}
+
+/// Share of train that becomes validation in a given split.
+const VALIDATION: f64 = 0.1;
+/// Where train and validation end in the other splits.
+const CUTS: (f64, f64) = (0.70, 0.85);
+
+/// Splits a dataset. The seed matters only where lots are drawn.
+pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
+    let unfit = |problem: &str| DatasetError::Unfit { dataset: dataset.name.clone(), problem: problem.to_owned() };
+    let needs_time = matches!(spec.kind, SplitKind::Temporal | SplitKind::LeaveOneOut);
+    if needs_time && !dataset.has_time {
+        return Err(unfit("got no timestamps, wanted them for this split; use the given or the random one"));
+    }
+    let parts = match (spec.kind, &dataset.given_test) {
+        (SplitKind::Given, GivenTest::None) => {
+            return Err(unfit(
+                "got no held-out records, wanted some for the given split; use temporal, leave-one-out or random",
+            ));
+        }
+        (SplitKind::Given, GivenTest::Prefixes(prefixes)) => return sessions(dataset, spec, prefixes),
+        (SplitKind::Given, GivenTest::Records(test)) => given(dataset, test, spec.part, seed),
+        (SplitKind::Temporal, _) => temporal(all_records(dataset), spec.part),
+        (SplitKind::LeaveOneOut, _) => leave_one_out(all_records(dataset), spec.part),
+        (SplitKind::Random, _) => random(all_records(dataset), spec.part, seed),
+    };
+    by_user(dataset, spec, parts)
+}
+
+/// Records to learn from and records to be judged by.
+struct Parts {
+    train: Vec<Record>,
+    held_out: Vec<Record>,
+}
+
+/// Everything that has a place in time; a given test part without time can only be used as given.
+fn all_records(dataset: &Dataset) -> Vec<Record> {
+    let mut records = dataset.records.clone();
+    if let GivenTest::Records(test) = &dataset.given_test {
+        records.extend(test.iter().filter(|r| r.timestamp != 0 || !dataset.has_time));
+    }
+    records
+}
+
+fn given(dataset: &Dataset, test: &[Record], part: Part, seed: u64) -> Parts {
+    if part == Part::Test {
+        return Parts { train: dataset.records.clone(), held_out: test.to_vec() };
+    }
+    let mut random = SplitMix(seed);
+    let mut parts = Parts { train: Vec::new(), held_out: Vec::new() };
+    for mut row in rows(&dataset.records) {
+        if dataset.has_time {
+            row.sort_by_key(|r| r.timestamp);
+        } else {
+            shuffle(&mut row, &mut random);
+        }
+        let n_held = if row.len() < 2 { 0 } else { ((row.len() as f64 * VALIDATION).round() as usize).max(1) };
+        parts.held_out.extend(row.split_off(row.len() - n_held));
+        parts.train.extend(row);
+    }
+    parts
+}
+
+fn temporal(mut records: Vec<Record>, part: Part) -> Parts {
+    records.sort_by_key(|r| r.timestamp);
+    cut(records, part)
+}
+
+fn random(mut records: Vec<Record>, part: Part, seed: u64) -> Parts {
+    shuffle(&mut records, &mut SplitMix(seed));
+    cut(records, part)
+}
+
+fn cut(mut records: Vec<Record>, part: Part) -> Parts {
+    let at = |share: f64| (records.len() as f64 * share).round() as usize;
+    let (train_end, validation_end) = (at(CUTS.0), at(CUTS.1));
+    let held_out = match part {
+        Part::Validation => {
+            records.truncate(validation_end);
+            records.split_off(train_end)
+        }
+        Part::Test => records.split_off(validation_end),
+    };
+    Parts { train: records, held_out }
+}
+
+fn leave_one_out(records: Vec<Record>, part: Part) -> Parts {
+    let mut parts = Parts { train: Vec::new(), held_out: Vec::new() };
+    for mut row in rows(&records) {
+        row.sort_by_key(|r| r.timestamp);
+        if part == Part::Validation && row.len() > 1 {
+            row.pop();
+        }
+        if row.len() > 1 {
+            parts.held_out.extend(row.pop());
+        }
+        parts.train.extend(row);
+    }
+    parts
+}
+
+/// The records of each user, users by number.
+fn rows(records: &[Record]) -> impl Iterator<Item = Vec<Record>> {
+    let mut rows: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
+    records.iter().for_each(|r| rows.entry(r.user).or_default().push(*r));
+    rows.into_values()
+}
+
+/// Fisher and Yates.
+fn shuffle(records: &mut [Record], random: &mut SplitMix) {
+    for last in (1..records.len()).rev() {
+        records.swap(last, random.below(last + 1));
+    }
+}
+
+/// One case per user with something relevant, judged on the user's own training row.
+fn by_user(dataset: &Dataset, spec: &SplitSpec, parts: Parts) -> Result<Split> {
+    let train = interactions(dataset, &parts.train, dataset.n_users)?;
+    let is_relevant_type = types_mask(dataset, &spec.relevant_types);
+    let excluding_types = match &spec.exclude {
+        Exclude::Types(types) => Some(types_mask(dataset, types)),
+        Exclude::Nothing | Exclude::Seen => None,
+    };
+    let mut excluded: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    if spec.exclude != Exclude::Nothing {
+        let excludes = |r: &&Record| excluding_types.as_ref().is_none_or(|mask| mask[r.event_type as usize]);
+        parts.train.iter().filter(excludes).for_each(|r| excluded.entry(r.user).or_default().push(r.item));
+    }
+    let newest = train.newest_timestamp();
+    let mut cases = Vec::new();
+    for row in rows(&parts.held_out) {
+        let user = row[0].user;
+        let excluded = sorted(excluded.remove(&user).unwrap_or_default());
+        let relevant = row.iter().filter(|r| is_relevant_type[r.event_type as usize]).map(|r| r.item);
+        let relevant = sorted(relevant.filter(|item| excluded.binary_search(item).is_err()).collect());
+        if relevant.is_empty() {
+            continue;
+        }
+        // One person's next step is asked for when it happens, a common cut at the cut.
+        let now = if spec.kind == SplitKind::LeaveOneOut { row[0].timestamp } else { newest };
+        cases.push(Case { history: train.history(user as usize), now, relevant, excluded });
+    }
+    non_empty(dataset, Split { name: spec.name(), train, cases })
+}
+
+fn sessions(dataset: &Dataset, spec: &SplitSpec, prefixes: &[(Vec<u32>, u32)]) -> Result<Split> {
+    let (records, prefixes) = match spec.part {
+        Part::Test => (dataset.records.clone(), prefixes.to_vec()),
+        Part::Validation => {
+            let n_train = dataset.n_users - (dataset.n_users as f64 * VALIDATION).round() as usize;
+            let (train, held): (Vec<Record>, Vec<Record>) =
+                dataset.records.iter().partition(|r| (r.user as usize) < n_train);
+            let growing = rows(&held).flat_map(|row| {
+                let items: Vec<u32> = row.iter().map(|r| r.item).collect();
+                (1..items.len()).map(|n| (items[..n].to_vec(), items[n])).collect::<Vec<_>>()
+            });
+            (train, growing.collect())
+        }
+    };
+    let train = interactions(dataset, &records, dataset.n_users)?;
+    let plain = |item: &u32| HistoryItem { item: *item, weight: 1.0, timestamp: 0 };
+    let case = |(prefix, target): (Vec<u32>, u32)| Case {
+        history: prefix.iter().map(plain).collect(),
+        now: 0,
+        relevant: vec![target],
+        excluded: if spec.exclude == Exclude::Nothing {
+            Vec::new()
+        } else {
+            sorted(prefix.into_iter().filter(|&i| i != target).collect())
+        },
+    };
+    non_empty(dataset, Split { name: spec.name(), train, cases: prefixes.into_iter().map(case).collect() })
+}
+
+fn non_empty(dataset: &Dataset, split: Split) -> Result<Split> {
+    if split.cases.is_empty() || split.train.n_interactions() == 0 {
+        let problem = format!(
+            "split {}: got {} training records and {} cases, wanted some of both",
+            split.name,
+            split.train.n_interactions(),
+            split.cases.len()
+        );
+        return Err(DatasetError::Unfit { dataset: dataset.name.clone(), problem });
+    }
+    Ok(split)
+}
+
+pub(crate) fn interactions(dataset: &Dataset, records: &[Record], n_users: usize) -> Result<Interactions> {
+    let cells: Vec<Interaction> = records
+        .iter()
+        .map(|r| Interaction { user: r.user, item: r.item, weight: r.weight, timestamp: r.timestamp })
+        .collect();
+    Interactions::new(n_users, dataset.n_items, &cells)
+        .map_err(|error| DatasetError::Unfit { dataset: dataset.name.clone(), problem: error.to_string() })
+}
+
+/// Which event types are named; all when none is.
+fn types_mask(dataset: &Dataset, named: &[String]) -> Vec<bool> {
+    dataset.event_types.iter().map(|name| named.is_empty() || named.contains(name)).collect()
+}
+
+fn sorted(mut items: Vec<u32>) -> Vec<u32> {
+    items.sort_unstable();
+    items.dedup();
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::NamedRecord;
+
+    fn dataset(rows: &[(&str, &str, &str, i64, bool)]) -> Dataset {
+        let named = rows.iter().map(|&(user, item, event_type, timestamp, is_test)| NamedRecord {
+            user_id: user.into(),
+            item_id: item.into(),
+            event_type: event_type.into(),
+            timestamp,
+            weight: 1.0,
+            is_test,
+        });
+        Dataset::from_records("toy", "events", named).unwrap()
+    }
+
+    fn ten_days() -> Dataset {
+        let users = ["ana", "beto"];
+        let rows: Vec<_> = (0..20)
+            .map(|t| (users[t % 2], ["a", "b", "c", "d", "e", "f", "g"][t % 7], "view", 1 + t as i64, false))
+            .collect();
+        dataset(&rows)
+    }
+
+    fn make(dataset: &Dataset, kind: SplitKind, part: Part) -> Split {
+        split(dataset, &SplitSpec { part, ..SplitSpec::new(kind, dataset) }, 1).unwrap()
+    }
+
+    #[test]
+    fn temporal_learns_from_the_past_only() {
+        let data = ten_days();
+        let validation = make(&data, SplitKind::Temporal, Part::Validation);
+        assert_eq!((validation.train.n_interactions(), validation.train.newest_timestamp()), (14, 14));
+        let test = make(&data, SplitKind::Temporal, Part::Test);
+        assert_eq!((test.train.n_interactions(), test.train.newest_timestamp()), (17, 17));
+        assert!(test.cases.iter().all(|c| c.now == 17 && c.relevant.iter().all(|i| !c.excluded.contains(i))));
+    }
+
+    #[test]
+    fn leave_one_out_asks_for_the_last_step() {
+        let data = dataset(&[
+            ("ana", "a", "view", 1, false),
+            ("ana", "c", "view", 3, false),
+            ("ana", "b", "view", 2, false),
+            ("beto", "a", "view", 1, false),
+        ]);
+        let test = make(&data, SplitKind::LeaveOneOut, Part::Test);
+        assert_eq!(test.cases.len(), 1, "who has one event only cannot be asked");
+        assert_eq!((test.cases[0].relevant.as_slice(), test.cases[0].now), ([1].as_slice(), 3));
+        assert_eq!(test.cases[0].excluded, [0, 2]);
+        let validation = make(&data, SplitKind::LeaveOneOut, Part::Validation);
+        assert_eq!(validation.cases[0].relevant, [2]);
+        assert_eq!(validation.train.n_interactions(), 2);
+    }
+
+    #[test]
+    fn random_keeps_every_record_once_and_follows_the_seed() {
+        let data = ten_days();
+        let spec = SplitSpec { exclude: Exclude::Nothing, ..SplitSpec::new(SplitKind::Random, &data) };
+        let first = split(&data, &spec, 1).unwrap();
+        assert_eq!(first.train.n_interactions(), 17);
+        assert_eq!(first.cases, split(&data, &spec, 1).unwrap().cases);
+        assert_ne!(first.train, split(&data, &spec, 2).unwrap().train);
+    }
+
+    #[test]
+    fn given_holds_out_what_the_file_says() {
+        let data = dataset(&[
+            ("ana", "a", "view", 1, false),
+            ("ana", "b", "purchase", 2, false),
+            ("ana", "a", "purchase", 0, true),
+            ("ana", "c", "view", 0, true),
+        ]);
+        let spec = SplitSpec::new(SplitKind::Given, &data);
+        assert_eq!(split(&data, &spec, 0).unwrap().cases[0].relevant, [2], "a was seen");
+        let bought = SplitSpec { exclude: Exclude::Types(vec!["purchase".into()]), ..spec.clone() };
+        assert_eq!(split(&data, &bought, 0).unwrap().cases[0].relevant, [0, 2]);
+        let purchases = SplitSpec { relevant_types: vec!["purchase".into()], ..bought };
+        let case = split(&data, &purchases, 0).unwrap().cases.remove(0);
+        assert_eq!((case.relevant, case.excluded), (vec![0], vec![1]));
+        let validation = SplitSpec { part: Part::Validation, ..spec };
+        assert_eq!(split(&data, &validation, 0).unwrap().cases[0].relevant, [1], "the last of train");
+    }
+
+    #[test]
+    fn a_split_that_cannot_be_made_says_why() {
+        let data = dataset(&[("ana", "a", "view", 1, false)]);
+        let error = split(&data, &SplitSpec::new(SplitKind::Given, &data), 0).unwrap_err().to_string();
+        assert!(error.contains("no held-out records"), "{error}");
+        let error = split(&data, &SplitSpec::new(SplitKind::LeaveOneOut, &data), 0).unwrap_err().to_string();
+        assert!(error.contains("0 cases"), "{error}");
+    }
+}
