@@ -326,9 +326,8 @@ mod tests {
 
     fn ten_days() -> Dataset {
         let users = ["ana", "beto"];
-        let rows: Vec<_> = (0..20)
-            .map(|t| (users[t % 2], ["a", "b", "c", "d", "e", "f", "g"][t % 7], "view", 1 + t as i64, false))
-            .collect();
+        let letters = "abcdefghijklmnopqrst";
+        let rows: Vec<_> = (0..20).map(|t| (users[t % 2], &letters[t..t + 1], "view", 1 + t as i64, false)).collect();
         dataset(&rows)
     }
 
