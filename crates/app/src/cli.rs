@@ -1,0 +1,220 @@
+//! The command line, as typed. What the words do is in `commands`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "vitrina",
+    version,
+    about = "Decides what each shopper sees next in an online shop, and learns from what they do.",
+    after_help = "Start with:\n  vitrina demo                        a real sample shop on http://127.0.0.1:7700\n  vitrina COMMAND --help              every command shows an example\n\nExit codes: 0 ok, 1 failed, 2 wrong usage."
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Configuration file (TOML); see crates/app/src/config/default.toml for every key
+    #[arg(long, global = true, value_name = "FILE", env = "VITRINA_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Folder of everything that is kept
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// The shop to work on
+    #[arg(long, global = true, value_name = "NAME")]
+    pub shop: Option<String>,
+    /// Answer in JSON, for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API and the dashboard
+    #[command(after_help = "Example:\n  vitrina serve --data .vitrina --addr 127.0.0.1:7700")]
+    Serve {
+        /// Where to listen
+        #[arg(long, value_name = "HOST:PORT")]
+        addr: Option<SocketAddr>,
+    },
+    /// Make the sample shop from real data, serve it and replay its last weeks as live traffic
+    #[command(after_help = "Example:\n  vitrina demo --speed 2")]
+    Demo {
+        /// Where to listen
+        #[arg(long, value_name = "HOST:PORT")]
+        addr: Option<SocketAddr>,
+        /// Orders replayed a second
+        #[arg(long, default_value_t = 2.0, value_name = "N")]
+        speed: f64,
+        /// The Online Retail folder
+        #[arg(long, default_value = "data/online_retail", value_name = "DIR")]
+        source: PathBuf,
+    },
+    /// Read a catalogue, events or users from files
+    #[command(
+        after_help = "Examples:\n  vitrina import events compras.csv --map codigo=product_id --map cliente=user_id\n  vitrina import events data/online_retail/online_retail.parquet --format online-retail"
+    )]
+    Import(Import),
+    /// Snapshot, split, fit, evaluate, register, gate, promote
+    #[command(after_help = "Example:\n  vitrina train --model item-knn --model ials --set ials.factors=128")]
+    Train(Train),
+    /// Train and measure a model on a data set in the field's own format, without a shop
+    #[command(
+        after_help = "Example:\n  vitrina evaluate --data gowalla --format lightgcn --split given --model ials --k 20 --json gowalla.json"
+    )]
+    Evaluate(Evaluate),
+    /// Ask for one slate
+    #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
+    Recommend(Recommend),
+    /// The registry: list, show, promote, roll back
+    #[command(subcommand, after_help = "Example:\n  vitrina models list")]
+    Models(Models),
+    /// The event log: watch it, replay it, look at what was refused
+    #[command(subcommand, after_help = "Example:\n  vitrina events tail --n 20")]
+    Events(Events),
+    /// Check configuration, disk, store, models and clocks, and say what to do
+    #[command(after_help = "Example:\n  vitrina doctor --data .vitrina")]
+    Doctor,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ImportKind {
+    Catalog,
+    Events,
+    Users,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// What the files hold
+    pub kind: ImportKind,
+    /// Files or, for formats that are a folder, the folder
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// auto, csv, jsonl, parquet, online-retail, complete-journey or retailrocket
+    #[arg(long, default_value = "auto")]
+    pub format: String,
+    /// A column of the file and the field it holds; may be repeated
+    #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value)]
+    pub map: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct Train {
+    /// A model to fit; may be repeated [default: train.models of the configuration]
+    #[arg(long = "model", value_name = "NAME")]
+    pub models: Vec<String>,
+    /// An option, such as ials.factors=128 or, for a single model, factors=128; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    /// The data set: a file or a folder, as its format says
+    ///
+    /// lightgcn: a folder with train.txt and test.txt; sessions: a folder with train_sessions.txt and
+    /// test_prefix_target.tsv; events: user_id,item_id,event_type,timestamp[,value][,split]; ratings:
+    /// user_id,item_id,rating[,timestamp] (csv or parquet); online-retail, complete-journey, retailrocket: as published.
+    #[arg(long = "data", value_name = "PATH", id = "dataset")]
+    pub dataset: PathBuf,
+    /// lightgcn, sessions, events, ratings, online-retail, complete-journey or retailrocket
+    #[arg(long)]
+    pub format: String,
+    /// given, temporal, leave-one-out or random
+    #[arg(long, default_value = "given")]
+    pub split: String,
+    /// The model to fit
+    #[arg(long)]
+    pub model: String,
+    /// An option of the model; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+    /// Cut-offs of the ranking, comma separated
+    #[arg(long, default_value = "10,20", value_delimiter = ',')]
+    pub k: Vec<usize>,
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Write the report to this file as JSON
+    #[arg(long = "json", value_name = "FILE", id = "report")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Recommend {
+    /// The shop's user id, or a pseudonym (~ and 32 hex digits)
+    #[arg(long, value_name = "ID")]
+    pub user: String,
+    #[arg(long, default_value = "home")]
+    pub placement: String,
+    /// How many products
+    #[arg(short, default_value_t = 10)]
+    pub n: usize,
+    /// A product that the shopper looks at; may be repeated
+    #[arg(long = "product", value_name = "ID")]
+    pub products: Vec<String>,
+    /// Show where each score comes from
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Models {
+    /// Every version, newest first
+    List,
+    /// One version's manifest
+    Show { version: String },
+    /// Serve this version
+    Promote { version: String },
+    /// Serve again what was served before the last promote
+    Rollback,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Events {
+    /// The newest events
+    Tail {
+        #[arg(long, default_value_t = 20)]
+        n: usize,
+    },
+    /// Fold the log anew into profiles, from the first event
+    Replay,
+    /// Refused input: list it, or try it again once its cause is mended
+    Quarantine {
+        #[arg(long, default_value_t = 20)]
+        n: usize,
+        /// Send the refused events through the collector again; what is accepted leaves the quarantine
+        #[arg(long)]
+        retry: bool,
+    },
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .ok_or_else(|| format!("wanted KEY=VALUE, got {text:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent_and_every_command_shows_an_example() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands() {
+            let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "`vitrina {}` shows no example", sub.get_name());
+        }
+    }
+}

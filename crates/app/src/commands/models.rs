@@ -1,0 +1,37 @@
+//! `vitrina models`: the registry.
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::{api::Api, say, say_json};
+use crate::{cli::Models, config::Config};
+
+pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> {
+    let api = Api::open(&config)?;
+    match models {
+        Models::List => {
+            let list = api.get("/v1/models")?;
+            if as_json {
+                return say_json(&list);
+            }
+            for manifest in list["data"].as_array().into_iter().flatten() {
+                let mark = if manifest["version"] == list["champion"] { '*' } else { ' ' };
+                let ndcg = manifest["metrics"]["ndcg@20"].as_f64().unwrap_or(f64::NAN);
+                let names: Vec<&str> = manifest["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                say(format!("{mark} {}  ndcg@20 {ndcg:.4}  {}", manifest["version"].as_str().unwrap_or("?"), names.join(", ")))?;
+            }
+            Ok(())
+        }
+        Models::Show { version } => {
+            let list = api.get("/v1/models")?;
+            let known = list["data"].as_array().into_iter().flatten().find(|m| m["version"] == version.as_str());
+            say_json(known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?)
+        }
+        Models::Promote { version } => champion(&api.post(&format!("/v1/models/{version}/promote"), &json!({}))?, as_json),
+        Models::Rollback => champion(&api.post("/v1/models/rollback", &json!({}))?, as_json),
+    }
+}
+
+fn champion(answer: &Value, as_json: bool) -> anyhow::Result<()> {
+    if as_json { say_json(answer) } else { say(format!("serving {}", answer["champion"].as_str().unwrap_or("?"))) }
+}

@@ -1,0 +1,276 @@
+//! Configuration: `default.toml`, compiled in, is the default and the manual.
+//! Raw layers are merged as tables, then read once into these structs, so an unknown key is refused wherever it was set.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use domain::{Currency, Shop};
+use privacy::ConsentPolicy;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+const DEFAULT: &str = include_str!("config/default.toml");
+const ENV_PREFIX: &str = "VITRINA__";
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub shop: ShopSection,
+    pub privacy: Privacy,
+    pub store: StoreSection,
+    pub serve: Serve,
+    pub train: Train,
+    pub log: Log,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    pub addr: SocketAddr,
+    pub data: PathBuf,
+    pub api_keys: Vec<String>,
+    pub connections_max: usize,
+    pub header_timeout_ms: u64,
+    pub body_timeout_ms: u64,
+    pub body_bytes_max: usize,
+    pub drain_ms: u64,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys never reach a log.
+        f.debug_struct("Server")
+            .field("addr", &self.addr)
+            .field("data", &self.data)
+            .field("api_keys", &self.api_keys.len())
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShopSection {
+    pub name: String,
+    pub currency: Currency,
+    pub time_zone: String,
+    pub locale: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Privacy {
+    pub consent: ConsentPolicy,
+    pub key_file: PathBuf,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreSection {
+    pub profile_cache_bytes: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Serve {
+    pub n: usize,
+    pub n_max: usize,
+    pub recommend_purchased: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Train {
+    pub models: Vec<String>,
+    pub seed: u64,
+    pub test_share: f64,
+    pub gate_ratio: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub format: LogFormat,
+    pub level: String,
+}
+
+/// What the command line sets; it wins over file and environment.
+#[derive(Debug, Default, Clone)]
+pub struct Overrides {
+    pub data: Option<PathBuf>,
+    pub addr: Option<SocketAddr>,
+    pub shop: Option<String>,
+}
+
+impl Config {
+    /// # Errors
+    /// When a file can't be read, a key is unknown (the message names the nearest one) or a value is out of range.
+    pub fn load(
+        file: Option<&Path>,
+        env: impl IntoIterator<Item = (String, String)>,
+        overrides: Overrides,
+    ) -> anyhow::Result<Self> {
+        let mut table: Table = DEFAULT.parse().context("the compiled-in default.toml")?;
+        let known = table.clone();
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))?;
+            let layer: Table = text.parse().with_context(|| format!("{} is not valid TOML", path.display()))?;
+            merge(&mut table, layer, &known, &path.display().to_string())?;
+        }
+        for (section, layer, origin) in env_layers(env)? {
+            merge(&mut table, Table::from_iter([(section, Value::Table(layer))]), &known, &origin)?;
+        }
+        let mut config: Self = table.try_into().context("in the configuration")?;
+        config.server.data = overrides.data.unwrap_or(config.server.data);
+        config.server.addr = overrides.addr.unwrap_or(config.server.addr);
+        config.shop.name = overrides.shop.unwrap_or(config.shop.name);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        self.shop().check()?;
+        if !self.server.addr.ip().is_loopback() && self.server.api_keys.is_empty() {
+            bail!(
+                "server.addr is {}, which others can reach, and server.api_keys is empty; \
+                 set a key (VITRINA__SERVER__API_KEYS='[\"…\"]') or listen on 127.0.0.1",
+                self.server.addr
+            );
+        }
+        if self.server.api_keys.iter().any(|key| key.len() < 16) {
+            bail!("server.api_keys has a key of fewer than 16 characters; make one with `openssl rand -hex 16`");
+        }
+        let share = |name: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) { Ok(()) } else { bail!("{name} must be {low} to {high}, got {value}") }
+        };
+        share("train.test_share", self.train.test_share, 0.01, 0.5)?;
+        share("train.gate_ratio", self.train.gate_ratio, 0.0, 2.0)?;
+        if self.serve.n == 0 || self.serve.n > self.serve.n_max || self.serve.n_max > 1000 {
+            bail!("serve.n ({}) must be 1 to serve.n_max ({}), and that at most 1000", self.serve.n, self.serve.n_max);
+        }
+        Ok(())
+    }
+
+    pub fn shop(&self) -> Shop {
+        let ShopSection { name, currency, time_zone, locale } = self.shop.clone();
+        Shop { name, currency, time_zone, locale }
+    }
+
+    pub fn key_file(&self) -> PathBuf {
+        if self.privacy.key_file.as_os_str().is_empty() {
+            self.server.data.join("keys/pseudonym.key")
+        } else {
+            self.privacy.key_file.clone()
+        }
+    }
+}
+
+/// `VITRINA__SERVER__ADDR=…` becomes the layer `[server] addr = …`. Values are TOML; what is no TOML is a string.
+fn env_layers(env: impl IntoIterator<Item = (String, String)>) -> anyhow::Result<Vec<(String, Table, String)>> {
+    let sorted: BTreeMap<String, String> = env.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+    sorted
+        .into_iter()
+        .map(|(name, text)| {
+            let path = name[ENV_PREFIX.len()..].to_ascii_lowercase();
+            let (section, key) = path
+                .split_once("__")
+                .with_context(|| format!("{name} must be {ENV_PREFIX}SECTION__KEY, such as {ENV_PREFIX}SERVER__ADDR"))?;
+            let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
+            let layer = Table::from_iter([(key.to_owned(), value.unwrap_or(Value::String(text)))]);
+            Ok((section.to_owned(), layer, name))
+        })
+        .collect()
+}
+
+fn merge(base: &mut Table, layer: Table, known: &Table, origin: &str) -> anyhow::Result<()> {
+    for (section, keys) in layer {
+        let Some(Value::Table(known_keys)) = known.get(&section) else {
+            bail!("{origin}: there is no section [{section}]{}", nearest(&section, known.keys()));
+        };
+        let Value::Table(keys) = keys else {
+            bail!("{origin}: {section} is a section; write [{section}] and its keys below it");
+        };
+        for (key, value) in keys {
+            let Some(default) = known_keys.get(&key) else {
+                bail!("{origin}: there is no key {section}.{key}{}", nearest(&key, known_keys.keys()));
+            };
+            if !default.same_type(&value) && !(default.is_float() && value.is_integer()) {
+                let (got, wanted) = (value.type_str(), default.type_str());
+                bail!("{origin}: {section}.{key} must be of type {wanted} (such as {default}), got {got} {value}");
+            }
+            if let Some(Value::Table(target)) = base.get_mut(&section) {
+                target.insert(key, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `; did you mean "addr"?` when something known is near.
+pub fn nearest<'a>(got: &str, known: impl Iterator<Item = &'a String>) -> String {
+    known
+        .map(|name| (strsim::damerau_levenshtein(got, name), name))
+        .min()
+        .filter(|(distance, name)| *distance <= 2.max(name.len() / 3))
+        .map_or_else(String::new, |(_, name)| format!("; did you mean {name:?}?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(file: &str, env: &[(&str, &str)]) -> anyhow::Result<Config> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("vitrina.toml");
+        std::fs::write(&path, file)?;
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::load(Some(&path), env, Overrides::default())
+    }
+
+    fn refusal(file: &str, env: &[(&str, &str)]) -> String {
+        format!("{:#}", load(file, env).expect_err("must be refused"))
+    }
+
+    #[test]
+    fn the_manual_is_a_working_configuration() {
+        let config = load("", &[]).unwrap();
+        assert_eq!(config.shop(), Shop::default());
+        assert_eq!(config.key_file(), Path::new(".vitrina/keys/pseudonym.key"));
+    }
+
+    #[test]
+    fn environment_wins_over_file() {
+        let env = [("VITRINA__SERVER__ADDR", "127.0.0.1:1"), ("VITRINA__TRAIN__MODELS", "[\"popular\"]"), ("HOME", "/")];
+        let config = load("[server]\naddr = \"127.0.0.1:2\"\ndrain_ms = 5", &env).unwrap();
+        assert_eq!((config.server.addr.port(), config.server.drain_ms), (1, 5));
+        assert_eq!(config.train.models, ["popular"]);
+    }
+
+    #[test]
+    fn a_wrong_key_is_refused_with_the_nearest_one() {
+        assert!(refusal("[server]\nadr = \"x\"", &[]).ends_with("there is no key server.adr; did you mean \"addr\"?"));
+        assert!(refusal("[sever]\n", &[]).ends_with("there is no section [sever]; did you mean \"server\"?"));
+        assert!(refusal("", &[("VITRINA__SERVER__DATTA", "x")]).contains("did you mean \"data\"?"));
+        assert!(refusal("[serve]\nn = \"ten\"", &[]).contains("serve.n must be of type integer"));
+        assert!(refusal("[train]\ntest_share = 0.9", &[]).contains("train.test_share must be 0.01 to 0.5, got 0.9"));
+    }
+
+    #[test]
+    fn an_open_address_needs_a_key() {
+        assert!(refusal("[server]\naddr = \"0.0.0.0:7700\"", &[]).contains("api_keys is empty"));
+        let key = [("VITRINA__SERVER__API_KEYS", "[\"0123456789abcdef\"]")];
+        let config = load("[server]\naddr = \"0.0.0.0:7700\"", &key).unwrap();
+        assert!(!format!("{config:?}").contains("0123456789abcdef"));
+    }
+}

@@ -1,0 +1,111 @@
+//! Training inside the running engine: one at a time, and the new model is served when its gate is passed.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::bail;
+use domain::{ModelVersion, UserKey};
+use privacy::Forget;
+use serde::{Deserialize, Serialize};
+use serve::ModelSet;
+use store::{Lake, Manifest};
+use train::pipeline::{self, Recipe, Step};
+
+use super::Engine;
+
+/// What the caller may choose; the rest is configuration.
+#[derive(Debug, Clone, Default)]
+pub struct TrainRequest {
+    pub models: Vec<String>,
+    pub set: Vec<(String, String)>,
+}
+
+/// What came of a training.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Trained {
+    pub manifest: Manifest,
+    pub promoted: bool,
+    pub verdict: String,
+}
+
+struct Running<'a>(&'a Engine);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        *self.0.training_step.lock() = None;
+        self.0.training.store(false, Ordering::Release);
+    }
+}
+
+static NEVER: AtomicBool = AtomicBool::new(false);
+
+impl Engine {
+    /// # Errors
+    /// When a training is under way, an option is wrong or there is nothing to learn from; the old model goes on.
+    pub fn train(&self, request: &TrainRequest) -> anyhow::Result<Trained> {
+        if self.training.swap(true, Ordering::AcqRel) {
+            bail!(store::StoreError::Conflict("a training is under way; wait for it to end".to_owned()));
+        }
+        // Reset however it ends, a panic included.
+        let _running = Running(self);
+        self.train_alone(request, &|step| *self.training_step.lock() = Some(step))
+    }
+
+    pub fn is_training(&self) -> bool {
+        self.training.load(Ordering::Acquire)
+    }
+
+    pub fn training_step(&self) -> Option<Step> {
+        self.training_step.lock().clone()
+    }
+
+    fn train_alone(&self, request: &TrainRequest, progress: &(dyn Fn(Step) + Sync)) -> anyhow::Result<Trained> {
+        let config = &self.config.train;
+        let models = if request.models.is_empty() { config.models.clone() } else { request.models.clone() };
+        let recipe = Recipe {
+            models,
+            options: request.set.clone(),
+            seed: config.seed,
+            recommend_purchased: self.config.serve.recommend_purchased,
+        };
+        let now = self.now();
+        let order = pipeline::Order {
+            shop: self.shop.name.clone(),
+            version: version_at(now)?,
+            now,
+            code_version: env!("CARGO_PKG_VERSION").to_owned(),
+            gate_ratio: config.gate_ratio,
+        };
+        let stores = pipeline::Stores {
+            log: &*self.stores.log,
+            lake: &*self.stores.lake,
+            registry: &*self.stores.registry,
+        };
+        let outcome = pipeline::run(stores, &recipe, &order, progress, &NEVER)?;
+        let version = outcome.manifest.version.clone();
+        self.audit("engine", "model.train", serde_json::json!({ "version": version.as_str(), "verdict": outcome.verdict }))?;
+        if outcome.promoted {
+            let models = ModelSet::load(&*self.stores.registry, &version)?;
+            self.swap(Some(std::sync::Arc::new(models)), false)?;
+        }
+        Ok(Trained { manifest: outcome.manifest, promoted: outcome.promoted, verdict: outcome.verdict })
+    }
+}
+
+/// Sortable and readable: `20260728T150405.123456Z`.
+fn version_at(now: domain::Timestamp) -> anyhow::Result<ModelVersion> {
+    let text = now.to_string().replace(['-', ':'], "");
+    Ok(ModelVersion::new(text)?)
+}
+
+/// The lake's share of an erasure.
+pub struct LakeRows<'a>(pub &'a dyn Lake);
+
+impl Forget for LakeRows<'_> {
+    fn name(&self) -> &str {
+        "lake"
+    }
+
+    fn forget(&self, user: UserKey) -> store::Result<u64> {
+        train::snapshot::forget(self.0, user)
+    }
+}

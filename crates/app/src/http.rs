@@ -1,0 +1,189 @@
+//! HTTP: the routes, what wraps them all, and the document that describes them.
+
+pub mod accept;
+mod assets;
+mod events;
+mod extract;
+mod health;
+mod models;
+pub mod problem;
+mod products;
+mod recommend;
+mod status;
+mod stream;
+mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use subtle::ConstantTimeEq;
+use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer};
+use utoipa::OpenApi;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::engine::Engine;
+use problem::{Code, Problem};
+
+/// The API's description, generated from the handlers.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Vitrina",
+        description = "Decides what each shopper sees next in an online shop, and learns from what they do.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    paths(
+        recommend::simple,
+        recommend::rich,
+        events::post,
+        events::list,
+        events::quarantine,
+        events::retry,
+        events::rebuild,
+        products::put,
+        products::get,
+        products::delete,
+        users::put,
+        users::get,
+        users::recent,
+        users::delete,
+        models::list,
+        models::promote,
+        models::rollback,
+        models::train,
+        models::training,
+        status::get,
+        stream::get,
+        health::live,
+        health::ready,
+        health::metrics,
+    ),
+    tags(
+        (name = "slates", description = "What to show"),
+        (name = "events", description = "What happened"),
+        (name = "catalogue", description = "What is sold"),
+        (name = "users", description = "Who buys"),
+        (name = "models", description = "What was learned"),
+        (name = "operation", description = "How it runs")
+    )
+)]
+pub struct ApiDoc;
+
+pub fn router(engine: Arc<Engine>) -> Router {
+    let server = engine.config.server.clone();
+    let api = Router::new()
+        .route("/api/recommendations", get(recommend::simple))
+        .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/events", post(events::post).get(events::list))
+        .route("/v1/events/stream", get(stream::get))
+        .route("/v1/events/quarantine", get(events::quarantine))
+        .route("/v1/events/quarantine/retry", post(events::retry))
+        .route("/v1/profiles/rebuild", post(events::rebuild))
+        .route("/v1/products", put(products::put))
+        .route("/v1/products/{id}", get(products::get).delete(products::delete))
+        .route("/v1/users", put(users::put).get(users::recent))
+        .route("/v1/users/{id}", get(users::get).delete(users::delete))
+        .route("/v1/models", get(models::list))
+        .route("/v1/models/{version}/promote", post(models::promote))
+        .route("/v1/models/rollback", post(models::rollback))
+        .route("/v1/train", post(models::train).get(models::training))
+        .route("/v1/status", get(status::get))
+        .route_layer(middleware::from_fn_with_state(engine.clone(), require_key));
+    let open = Router::new()
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()));
+    api.merge(open)
+        .fallback(page_or_problem)
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to"))
+        .layer(middleware::from_fn_with_state(engine.clone(), finish))
+        .layer(RequestBodyLimitLayer::new(server.body_bytes_max))
+        .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(server.body_timeout_ms)))
+        .layer(CatchPanicLayer::custom(|_| Problem::internal("a handler panicked; the panic is in the log above").into_response()))
+        .with_state(engine)
+}
+
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = ApiDoc::openapi();
+    document.info.version = env!("CARGO_PKG_VERSION").to_owned();
+    document
+}
+
+async fn page_or_problem(request: Request) -> Response {
+    if request.method() == Method::GET && assets::has(request.uri().path()) {
+        return assets::serve(request.uri().clone()).await;
+    }
+    Problem::not_found(format!("{} {}; see /docs for every path", request.method(), request.uri().path())).into_response()
+}
+
+/// Asks for a key where the configuration names any. Compared in constant time, so that timing tells nothing.
+async fn require_key(State(engine): State<Arc<Engine>>, request: Request, next: Next) -> Response {
+    let keys = &engine.config.server.api_keys;
+    if keys.is_empty() {
+        return next.run(request).await;
+    }
+    let headers = request.headers();
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let given = bearer.or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok())).unwrap_or_default();
+    let known = keys.iter().fold(false, |known, key| known | bool::from(key.as_bytes().ct_eq(given.as_bytes())));
+    if known {
+        next.run(request).await
+    } else {
+        Problem::new(Code::Unauthorized, "send `Authorization: Bearer KEY` or `X-API-Key: KEY`").into_response()
+    }
+}
+
+/// Counts the answer, gives every error a problem body, and sets the security headers.
+async fn finish(State(engine): State<Arc<Engine>>, request: Request<Body>, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("other", MatchedPath::as_str).to_owned();
+    let is_docs = request.uri().path().starts_with("/docs");
+    let mut response = next.run(request).await;
+    let status = response.status();
+    if (status.is_client_error() || status.is_server_error()) && !is_problem(&response) {
+        response = problem_for(status).into_response();
+    }
+    engine.metrics.request_done(route, response.status().as_u16());
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &'static str| {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    };
+    set("x-content-type-options", "nosniff");
+    set("referrer-policy", "no-referrer");
+    set("x-frame-options", "DENY");
+    // The API browser at /docs brings inline styles; nothing else does.
+    set(
+        "content-security-policy",
+        if is_docs {
+            "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+        } else {
+            "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+        },
+    );
+    response
+}
+
+fn is_problem(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes() == b"application/problem+json")
+}
+
+/// For refusals made by the layers and by axum itself.
+fn problem_for(status: StatusCode) -> Problem {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "send less, in several requests (server.body_bytes_max)"),
+        StatusCode::REQUEST_TIMEOUT => Problem::new(Code::Timeout, "send the whole body faster (server.body_timeout_ms)"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(Code::UnsupportedMedia, "send JSON"),
+        StatusCode::METHOD_NOT_ALLOWED => Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to"),
+        StatusCode::NOT_FOUND => Problem::not_found("see /docs for every path"),
+        status if status.is_client_error() => Problem::new(Code::InvalidParameter, "see /docs for what is wanted"),
+        _ => Problem::internal(format!("a layer answered {status}")),
+    }
+}

@@ -1,0 +1,96 @@
+//! What was learned: the registry, training, promote and rollback.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use domain::ModelVersion;
+use serde::{Deserialize, Serialize};
+use store::Manifest;
+use utoipa::ToSchema;
+
+use super::{
+    extract::{ApiJson, ApiPath},
+    problem::{Problem, Result},
+};
+use crate::engine::{Engine, TrainRequest};
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ModelList {
+    champion: Option<String>,
+    /// Newest first
+    #[schema(value_type = Vec<Object>)]
+    data: Vec<Manifest>,
+}
+
+/// Every version with its manifest.
+#[utoipa::path(get, path = "/v1/models", tag = "models", responses((status = 200, body = ModelList)))]
+pub async fn list(State(engine): State<Arc<Engine>>) -> Result<Json<ModelList>> {
+    let registry = engine.stores.registry.clone();
+    let (champion, data) = engine.blocking(move || Ok((registry.champion()?, registry.list()?))).await?;
+    Ok(Json(ModelList { champion: champion.map(String::from), data }))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Champion {
+    champion: String,
+}
+
+/// Serves this version from the next request on.
+#[utoipa::path(post, path = "/v1/models/{version}/promote", tag = "models", params(("version" = String, Path)),
+    responses((status = 200, body = Champion), (status = 404, body = Problem)))]
+pub async fn promote(State(engine): State<Arc<Engine>>, ApiPath(version): ApiPath) -> Result<Json<Champion>> {
+    let version = ModelVersion::new(version).map_err(Problem::parameter)?;
+    let worker = engine.clone();
+    let target = version.clone();
+    engine.working(move || worker.promote(&target, "api")).await?;
+    Ok(Json(Champion { champion: version.to_string() }))
+}
+
+/// Serves again what was served before the last promote.
+#[utoipa::path(post, path = "/v1/models/rollback", tag = "models",
+    responses((status = 200, body = Champion), (status = 409, body = Problem)))]
+pub async fn rollback(State(engine): State<Arc<Engine>>) -> Result<Json<Champion>> {
+    let worker = engine.clone();
+    let version = engine.working(move || worker.rollback("api")).await?;
+    Ok(Json(Champion { champion: version.to_string() }))
+}
+
+#[derive(Debug, Default, Deserialize, Serialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainBody {
+    /// Models to fit [default: train.models of the configuration]
+    pub models: Vec<String>,
+    /// Options such as `["ials.factors", "128"]`
+    pub set: Vec<(String, String)>,
+}
+
+/// Trains on the log as it is now and promotes what passes the gate; answers when it is done.
+#[utoipa::path(post, path = "/v1/train", tag = "models", request_body = TrainBody,
+    responses((status = 200, body = Object), (status = 400, body = Problem), (status = 409, body = Problem)))]
+pub async fn train(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<TrainBody>) -> Result<Json<serde_json::Value>> {
+    let worker = engine.clone();
+    let request = TrainRequest { models: body.models, set: body.set };
+    let outcome = engine.working(move || worker.train(&request)).await?;
+    Ok(Json(serde_json::to_value(outcome).map_err(Problem::internal)?))
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Training {
+    running: bool,
+    step: Option<TrainingStep>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TrainingStep {
+    name: String,
+    done: u64,
+    of: u64,
+}
+
+/// How far the training is that is under way.
+#[utoipa::path(get, path = "/v1/train", tag = "models", responses((status = 200, body = Training)))]
+pub async fn training(State(engine): State<Arc<Engine>>) -> Json<Training> {
+    let step = engine.training_step();
+    let step = step.map(|step| TrainingStep { name: step.name, done: step.done, of: step.of });
+    Json(Training { running: engine.is_training(), step })
+}

@@ -1,0 +1,346 @@
+//! What to show: the simple form that anybody guesses, and the rich one.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, response::IntoResponse};
+use domain::{Currency, Filters, Money, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp};
+use serde::{Deserialize, Serialize};
+use serve::{Language, Snapshot, reason_text};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    extract::{ApiJson, ApiQuery},
+    problem::{Problem, Result},
+};
+use crate::engine::{Engine, Who};
+
+/// Most ids in one list of a request.
+const IDS_MAX: usize = 500;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct SimpleQuery {
+    /// The shop's user id
+    user_id: String,
+    /// Where the slate appears: home, product, cart, … [default: home]
+    placement: Option<String>,
+    /// How many products
+    n: Option<usize>,
+    /// A product that the shopper looks at
+    product_id: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimpleAnswer {
+    user_id: String,
+    recommendations: Vec<SimpleItem>,
+    recommendation_id: String,
+    strategy: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_version: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimpleItem {
+    #[schema(example = "A1")]
+    product_id: String,
+    #[schema(example = 0.95)]
+    score: f32,
+    #[schema(example = "Leather Wallet")]
+    name: String,
+    /// As the shopper reads it
+    #[schema(example = "S/ 49.99")]
+    price: Option<String>,
+}
+
+/// Products for a user, in one line of curl.
+#[utoipa::path(get, path = "/api/recommendations", tag = "slates", params(SimpleQuery),
+    responses((status = 200, body = SimpleAnswer), (status = 400, body = Problem)))]
+pub async fn simple(
+    State(engine): State<Arc<Engine>>,
+    ApiQuery(request): ApiQuery<SimpleQuery>,
+) -> Result<Json<SimpleAnswer>> {
+    let rich = Request {
+        placement: request.placement.unwrap_or_else(home),
+        user_id: Some(request.user_id.clone()),
+        product_ids: request.product_id.into_iter().collect(),
+        n: request.n,
+        ..Request::default()
+    };
+    let (slate, snapshot) = answer(&engine, &rich)?;
+    let recommendations = slate
+        .items
+        .iter()
+        .map(|item| {
+            let product = snapshot.shelf.get(&item.product_id);
+            SimpleItem {
+                product_id: item.product_id.to_string(),
+                score: item.score,
+                name: product.map_or_else(|| item.product_id.to_string(), |p| p.name.clone()),
+                price: product.and_then(|p| p.price).map(|price| price.to_string()),
+            }
+        })
+        .collect();
+    Ok(Json(SimpleAnswer {
+        user_id: request.user_id,
+        recommendations,
+        recommendation_id: slate.recommendation_id.to_string(),
+        strategy: slate.strategy,
+        model_version: slate.model_version.map(|version| version.to_string()),
+    }))
+}
+
+/// The rich question.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {
+    /// Where the slate appears: home, product, cart, …
+    #[schema(example = "home")]
+    pub placement: String,
+    /// The shop's user id
+    pub user_id: Option<String>,
+    /// The visitor's cookie or device id; with a user id, what was browsed before the login counts too
+    pub anonymous_id: Option<String>,
+    /// What the shopper looks at now
+    pub product_ids: Vec<String>,
+    /// What lies in the cart
+    pub cart: Vec<String>,
+    pub filters: RequestFilters,
+    /// Never these
+    pub exclude: Vec<String>,
+    pub n: Option<usize>,
+    /// Show where each score comes from
+    pub explain: bool,
+    /// A look, not a real visit: no impression is recorded
+    pub preview: bool,
+    /// Language of `reason.text`: es or en [default: the shop's]
+    pub locale: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RequestFilters {
+    /// Only what can be bought now [default: true]
+    pub available: Option<bool>,
+    /// At least one of these on the product's category path
+    pub categories: Vec<String>,
+    pub brands: Vec<String>,
+    /// Decimal, in the shop's currency
+    pub price_min: Option<f64>,
+    pub price_max: Option<f64>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Answer {
+    recommendation_id: String,
+    placement: String,
+    items: Vec<Item>,
+    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty
+    strategy: String,
+    model_version: Option<String>,
+    /// Did the shopper's own history shape it?
+    personalized: bool,
+    notices: Vec<NoticeBody>,
+    /// How many candidates each filter dropped
+    dropped: std::collections::BTreeMap<String, usize>,
+    /// When the newest event that shaped it happened
+    #[schema(value_type = Option<String>)]
+    freshest_event_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Item {
+    product_id: String,
+    position: u16,
+    /// Comparable within one source
+    score: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list_price: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_link: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    source: &'static str,
+    reason: ReasonBody,
+    /// Named shares that add up to the score, when `explain` was set
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartBody>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReasonBody {
+    #[schema(example = "because_you_bought")]
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed_product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed_product_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    category: Option<String>,
+    /// In the request's language
+    text: String,
+    text_es: String,
+    text_en: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PartBody {
+    name: String,
+    value: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed_product_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed_product_name: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NoticeBody {
+    code: String,
+    detail: String,
+}
+
+/// Products for a placement, with scores, sources and reasons.
+#[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
+    responses((status = 200, body = Answer), (status = 400, body = Problem)))]
+pub async fn rich(
+    State(engine): State<Arc<Engine>>,
+    ApiJson(request): ApiJson<Request>,
+) -> Result<impl IntoResponse> {
+    let (slate, snapshot) = answer(&engine, &request)?;
+    let locale = request.locale.as_deref().unwrap_or(&engine.shop.locale);
+    Ok(Json(body(slate, &snapshot, Language::of(locale))))
+}
+
+fn answer(engine: &Engine, request: &Request) -> Result<(Slate, Arc<Snapshot>)> {
+    let query = query(engine, request)?;
+    Ok(engine.recommend(&query, request.preview))
+}
+
+fn home() -> String {
+    "home".to_owned()
+}
+
+/// The request as a query, or the first thing that is wrong with it.
+fn query(engine: &Engine, request: &Request) -> Result<Query> {
+    let config = &engine.config.serve;
+    let n = request.n.unwrap_or(config.n);
+    if n == 0 || n > config.n_max {
+        return Err(Problem::parameter(format!("n must be 1 to {}, got {n}", config.n_max)));
+    }
+    let Who { user, anonymous } = engine.who(request.user_id.as_deref(), request.anonymous_id.as_deref())?;
+    let placement = if request.placement.is_empty() { home() } else { request.placement.clone() };
+    Ok(Query {
+        placement: PlacementId::new(placement).map_err(Problem::parameter)?,
+        user,
+        anonymous,
+        products: ids("product_ids", &request.product_ids)?,
+        cart: ids("cart", &request.cart)?,
+        filters: filters(&request.filters, engine.shop.currency)?,
+        exclude: ids("exclude", &request.exclude)?,
+        n,
+        explain: request.explain,
+        now: engine.now(),
+    })
+}
+
+fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
+    if texts.len() > IDS_MAX {
+        return Err(Problem::parameter(format!("{field} has {} ids, at most {IDS_MAX} are accepted", texts.len())));
+    }
+    texts.iter().map(|text| ProductId::new(text).map_err(|e| Problem::parameter(format!("{field}: {e}")))).collect()
+}
+
+fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
+    let money = |field: &str, amount: Option<f64>| {
+        amount
+            .map(|amount| {
+                Money::from_major(amount, currency)
+                    .filter(|money| money.minor >= 0)
+                    .ok_or_else(|| Problem::parameter(format!("filters.{field} must be an amount of zero or more, got {amount}")))
+            })
+            .transpose()
+    };
+    Ok(Filters {
+        available: request.available.unwrap_or(true),
+        categories: request.categories.clone(),
+        brands: request.brands.clone(),
+        price_min: money("price_min", request.price_min)?,
+        price_max: money("price_max", request.price_max)?,
+    })
+}
+
+fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
+    let name_of = |id: &ProductId| snapshot.shelf.get(id).map(|product| product.name.clone());
+    let items = slate
+        .items
+        .into_iter()
+        .map(|item| {
+            let product = snapshot.shelf.get(&item.product_id).map(AsRef::<Product>::as_ref);
+            Item {
+                name: product.map(|p| p.name.clone()),
+                price: product.and_then(|p| p.price).map(|m| m.to_string()),
+                list_price: product.and_then(|p| p.list_price).map(|m| m.to_string()),
+                category: product.and_then(|p| p.category()).map(str::to_owned),
+                image_link: product.and_then(|p| p.image_link.clone()),
+                link: product.and_then(|p| p.link.clone()),
+                product_id: item.product_id.to_string(),
+                position: item.position,
+                score: item.score,
+                source: item.source.as_str(),
+                reason: reason(&item.reason, &name_of, language),
+                parts: item
+                    .parts
+                    .into_iter()
+                    .map(|part| PartBody {
+                        name: part.name,
+                        value: part.value,
+                        seed_product_name: part.seed_product_id.as_ref().and_then(&name_of),
+                        seed_product_id: part.seed_product_id.map(String::from),
+                    })
+                    .collect(),
+            }
+        })
+        .collect();
+    Answer {
+        recommendation_id: slate.recommendation_id.to_string(),
+        placement: slate.placement.to_string(),
+        items,
+        strategy: slate.strategy,
+        model_version: slate.model_version.map(String::from),
+        personalized: slate.personalized,
+        notices: slate.notices.into_iter().map(|n| NoticeBody { code: n.code, detail: n.detail }).collect(),
+        dropped: slate.dropped.into_iter().collect(),
+        freshest_event_at: slate.freshest_event_at,
+    }
+}
+
+fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, language: Language) -> ReasonBody {
+    let (code, seed, category) = match reason {
+        Reason::BecauseYouViewed { seed_product_id } => ("because_you_viewed", Some(seed_product_id), None),
+        Reason::BecauseYouBought { seed_product_id } => ("because_you_bought", Some(seed_product_id), None),
+        Reason::SimilarTo { seed_product_id } => ("similar_to", Some(seed_product_id), None),
+        Reason::ForYou => ("for_you", None, None),
+        Reason::PopularInCategory { category } => ("popular_in_category", None, Some(category.clone())),
+        Reason::TrendingNow => ("trending_now", None, None),
+        Reason::Popular => ("popular", None, None),
+        Reason::InCatalog => ("in_catalog", None, None),
+    };
+    let name = seed.and_then(name_of);
+    let text = |language| reason_text(reason, name.as_deref(), language);
+    ReasonBody {
+        code,
+        seed_product_id: seed.map(ToString::to_string),
+        text: text(language),
+        text_es: text(Language::Spanish),
+        text_en: text(Language::English),
+        seed_product_name: name,
+        category,
+    }
+}
