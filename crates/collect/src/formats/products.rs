@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::datatypes::DataType;
 use domain::{Availability, Money, Product, ProductId};
+use rustc_hash::FxHashSet;
 use serde_json::Value;
 
 use super::{
@@ -67,7 +68,8 @@ pub fn from_table(rows: Rows, options: ReadOptions) -> Chunks<Product> {
     })
 }
 
-/// `items.csv` beside the invoices: code, title and median price. Codes that are no products are left out.
+/// `items.csv` beside the invoices: code, title and median price. Codes that are no products are left out, and so is
+/// the second spelling of a code in another letter case.
 ///
 /// # Errors
 /// When the file can't be opened.
@@ -78,6 +80,7 @@ pub fn online_retail(path: &Path, options: &ReadOptions) -> Result<(PathBuf, Chu
     options.map = names.map(|(from, to)| (from.to_owned(), to.to_owned())).to_vec();
     options.reading.currency = domain::Currency::GBP;
     let rows = table::open(&file, Format::Csv, &options)?;
+    let mut codes = FxHashSet::default();
     let chunks = rows.map(move |chunk| {
         let Chunk { rows, items, refused, skipped } = chunk?;
         let mut made = Chunk { rows, refused, skipped, items: Vec::with_capacity(items.len()) };
@@ -87,6 +90,10 @@ pub fn online_retail(path: &Path, options: &ReadOptions) -> Result<(PathBuf, Chu
             let code = row.get("product_id").and_then(Value::as_str).map(product_code).unwrap_or_default();
             if !is_product(&code) {
                 made.skip(&format!("not a product: {code}"));
+                continue;
+            }
+            if !codes.insert(code.clone()) {
+                made.skip("a code in another letter case");
                 continue;
             }
             if let Some(Value::String(price)) = row.get_mut("price") {
