@@ -87,7 +87,6 @@ pub struct Serve {
 pub struct Train {
     pub models: Vec<String>,
     pub seed: u64,
-    pub test_share: f64,
     pub gate_ratio: f64,
 }
 
@@ -151,11 +150,9 @@ impl Config {
         if self.server.api_keys.iter().any(|key| key.len() < 16) {
             bail!("server.api_keys has a key of fewer than 16 characters; make one with `openssl rand -hex 16`");
         }
-        let share = |name: &str, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) { Ok(()) } else { bail!("{name} must be {low} to {high}, got {value}") }
-        };
-        share("train.test_share", self.train.test_share, 0.01, 0.5)?;
-        share("train.gate_ratio", self.train.gate_ratio, 0.0, 2.0)?;
+        if !(0.0..=2.0).contains(&self.train.gate_ratio) {
+            bail!("train.gate_ratio must be 0 to 2, got {}", self.train.gate_ratio);
+        }
         if self.serve.n == 0 || self.serve.n > self.serve.n_max || self.serve.n_max > 1000 {
             bail!("serve.n ({}) must be 1 to serve.n_max ({}), and that at most 1000", self.serve.n, self.serve.n_max);
         }
@@ -183,9 +180,9 @@ fn env_layers(env: impl IntoIterator<Item = (String, String)>) -> anyhow::Result
         .into_iter()
         .map(|(name, text)| {
             let path = name[ENV_PREFIX.len()..].to_ascii_lowercase();
-            let (section, key) = path
-                .split_once("__")
-                .with_context(|| format!("{name} must be {ENV_PREFIX}SECTION__KEY, such as {ENV_PREFIX}SERVER__ADDR"))?;
+            let (section, key) = path.split_once("__").with_context(|| {
+                format!("{name} must be {ENV_PREFIX}SECTION__KEY, such as {ENV_PREFIX}SERVER__ADDR")
+            })?;
             let value = format!("v = {text}").parse::<Table>().ok().and_then(|mut t| t.remove("v"));
             let layer = Table::from_iter([(key.to_owned(), value.unwrap_or(Value::String(text)))]);
             Ok((section.to_owned(), layer, name))
@@ -251,7 +248,8 @@ mod tests {
 
     #[test]
     fn environment_wins_over_file() {
-        let env = [("VITRINA__SERVER__ADDR", "127.0.0.1:1"), ("VITRINA__TRAIN__MODELS", "[\"popular\"]"), ("HOME", "/")];
+        let env =
+            [("VITRINA__SERVER__ADDR", "127.0.0.1:1"), ("VITRINA__TRAIN__MODELS", "[\"popular\"]"), ("HOME", "/")];
         let config = load("[server]\naddr = \"127.0.0.1:2\"\ndrain_ms = 5", &env).unwrap();
         assert_eq!((config.server.addr.port(), config.server.drain_ms), (1, 5));
         assert_eq!(config.train.models, ["popular"]);
@@ -263,7 +261,7 @@ mod tests {
         assert!(refusal("[sever]\n", &[]).ends_with("there is no section [sever]; did you mean \"server\"?"));
         assert!(refusal("", &[("VITRINA__SERVER__DATTA", "x")]).contains("did you mean \"data\"?"));
         assert!(refusal("[serve]\nn = \"ten\"", &[]).contains("serve.n must be of type integer"));
-        assert!(refusal("[train]\ntest_share = 0.9", &[]).contains("train.test_share must be 0.01 to 0.5, got 0.9"));
+        assert!(refusal("[train]\ngate_ratio = 9.5", &[]).contains("train.gate_ratio must be 0 to 2, got 9.5"));
     }
 
     #[test]

@@ -5,10 +5,7 @@ mod training;
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::AtomicBool,
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -216,7 +213,8 @@ impl Engine {
             rows.retain(|row| row.received_at < started);
             let Some(last) = rows.last().map(|row| row.id) else { return Ok(total) };
             after = last;
-            let events = rows.iter().filter_map(|row| serde_json::from_str(&row.raw).ok().map(Incoming::Json)).collect();
+            let events =
+                rows.iter().filter_map(|row| serde_json::from_str(&row.raw).ok().map(Incoming::Json)).collect();
             let verdicts = self.accept(events, Channel::Server, "retry").await?;
             total.accepted += verdicts.accepted;
             total.duplicates += verdicts.duplicates;

@@ -24,6 +24,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
+use futures::StreamExt;
 use subtle::ConstantTimeEq;
 use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer};
 use utoipa::OpenApi;
@@ -104,11 +105,16 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()));
     api.merge(open)
         .fallback(page_or_problem)
-        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to"))
-        .layer(middleware::from_fn_with_state(engine.clone(), finish))
+        .method_not_allowed_fallback(async || {
+            Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to")
+        })
         .layer(RequestBodyLimitLayer::new(server.body_bytes_max))
+        .layer(middleware::from_fn_with_state(server.body_bytes_max, refuse_large))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(server.body_timeout_ms)))
-        .layer(CatchPanicLayer::custom(|_| Problem::internal("a handler panicked; the panic is in the log above").into_response()))
+        .layer(CatchPanicLayer::custom(|_| {
+            Problem::internal("a handler panicked; the panic is in the log above").into_response()
+        }))
+        .layer(middleware::from_fn_with_state(engine.clone(), finish))
         .with_state(engine)
 }
 
@@ -122,7 +128,8 @@ async fn page_or_problem(request: Request) -> Response {
     if request.method() == Method::GET && assets::has(request.uri().path()) {
         return assets::serve(request.uri().clone()).await;
     }
-    Problem::not_found(format!("{} {}; see /docs for every path", request.method(), request.uri().path())).into_response()
+    Problem::not_found(format!("{} {}; see /docs for every path", request.method(), request.uri().path()))
+        .into_response()
 }
 
 /// Asks for a key where the configuration names any. Compared in constant time, so that timing tells nothing.
@@ -132,7 +139,8 @@ async fn require_key(State(engine): State<Arc<Engine>>, request: Request, next: 
         return next.run(request).await;
     }
     let headers = request.headers();
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
+    let bearer =
+        headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     let given = bearer.or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok())).unwrap_or_default();
     let known = keys.iter().fold(false, |known, key| known | bool::from(key.as_bytes().ct_eq(given.as_bytes())));
     if known {
@@ -140,6 +148,26 @@ async fn require_key(State(engine): State<Arc<Engine>>, request: Request, next: 
     } else {
         Problem::new(Code::Unauthorized, "send `Authorization: Bearer KEY` or `X-API-Key: KEY`").into_response()
     }
+}
+
+/// A body that is announced as too large is read and thrown away before the refusal, within bounds: a client that is
+/// still writing would otherwise see a broken connection instead of the reason.
+async fn refuse_large(State(bytes_max): State<usize>, request: Request, next: Next) -> Response {
+    const DRAINED_MAX: usize = 64 << 20;
+    let length =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
+    let Some(length) = length.filter(|length: &usize| *length > bytes_max) else { return next.run(request).await };
+    let mut body = request.into_body().into_data_stream();
+    let mut drained = 0;
+    while let Some(Ok(chunk)) = body.next().await {
+        drained += chunk.len();
+        if drained > DRAINED_MAX {
+            break;
+        }
+    }
+    let detail =
+        format!("got {length} bytes, at most {bytes_max} are accepted (server.body_bytes_max); send several requests");
+    Problem::new(Code::TooLarge, detail).into_response()
 }
 
 /// Counts the answer, gives every error a problem body, and sets the security headers.
@@ -178,10 +206,16 @@ fn is_problem(response: &Response) -> bool {
 /// For refusals made by the layers and by axum itself.
 fn problem_for(status: StatusCode) -> Problem {
     match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "send less, in several requests (server.body_bytes_max)"),
-        StatusCode::REQUEST_TIMEOUT => Problem::new(Code::Timeout, "send the whole body faster (server.body_timeout_ms)"),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(Code::TooLarge, "send less, in several requests (server.body_bytes_max)")
+        }
+        StatusCode::REQUEST_TIMEOUT => {
+            Problem::new(Code::Timeout, "send the whole body faster (server.body_timeout_ms)")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(Code::UnsupportedMedia, "send JSON"),
-        StatusCode::METHOD_NOT_ALLOWED => Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to")
+        }
         StatusCode::NOT_FOUND => Problem::not_found("see /docs for every path"),
         status if status.is_client_error() => Problem::new(Code::InvalidParameter, "see /docs for what is wanted"),
         _ => Problem::internal(format!("a layer answered {status}")),

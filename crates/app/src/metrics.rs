@@ -74,7 +74,12 @@ impl Default for Metrics {
             fallbacks_total: AtomicU64::new(0),
         };
         registry.register("slates", "Slates answered, by placement and highest source", metrics.slates.clone());
-        registry.register_with_unit("slate_duration", "Time to make a slate", Unit::Seconds, metrics.slate_seconds.clone());
+        registry.register_with_unit(
+            "slate_duration",
+            "Time to make a slate",
+            Unit::Seconds,
+            metrics.slate_seconds.clone(),
+        );
         registry.register("events", "Events by outcome: accepted, duplicate, rejected", metrics.events.clone());
         registry.register_with_unit(
             "ingest_duration",

@@ -37,9 +37,13 @@ impl Api {
         match Engine::open(config.clone()) {
             Ok(engine) => Ok(Self::Here { engine, runtime: runtime()? }),
             Err(error) if is_in_use(&error) => {
-                let beacon = fs::read(Beacon::path(config)).ok().and_then(|bytes| serde_json::from_slice::<Beacon>(&bytes).ok());
+                let beacon =
+                    fs::read(Beacon::path(config)).ok().and_then(|bytes| serde_json::from_slice::<Beacon>(&bytes).ok());
                 let Some(beacon) = beacon else { return Err(error) };
-                Ok(Self::There { base: format!("http://{}", beacon.addr), key: config.server.api_keys.first().cloned() })
+                Ok(Self::There {
+                    base: format!("http://{}", beacon.addr),
+                    key: config.server.api_keys.first().cloned(),
+                })
             }
             Err(error) => Err(error),
         }
@@ -58,7 +62,8 @@ impl Api {
             Self::Here { engine, runtime } => runtime.block_on(here(engine, method, path, body))?,
             Self::There { base, key } => there(base, key.as_deref(), method, path, body)?,
         };
-        let value: Value = serde_json::from_slice(&bytes).with_context(|| format!("{method} {path} did not answer JSON"))?;
+        let value: Value =
+            serde_json::from_slice(&bytes).with_context(|| format!("{method} {path} did not answer JSON"))?;
         if status >= 400 {
             bail!("{}", value["detail"].as_str().unwrap_or("the server refused without saying why"));
         }
@@ -85,7 +90,13 @@ async fn here(engine: &Arc<Engine>, method: &str, path: &str, body: Option<&Valu
     Ok((status, axum::body::to_bytes(response.into_body(), usize::MAX).await?.to_vec()))
 }
 
-fn there(base: &str, key: Option<&str>, method: &str, path: &str, body: Option<&Value>) -> anyhow::Result<(u16, Vec<u8>)> {
+fn there(
+    base: &str,
+    key: Option<&str>,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> anyhow::Result<(u16, Vec<u8>)> {
     // A training may take an hour; a server that is gone refuses at once.
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
@@ -98,7 +109,8 @@ fn there(base: &str, key: Option<&str>, method: &str, path: &str, body: Option<&
         request = request.header("x-api-key", key);
     }
     let request = request.body(body.map(Value::to_string).unwrap_or_default())?;
-    let mut response = agent.run(request).with_context(|| format!("the server at {base} has the folder open but does not answer"))?;
+    let mut response =
+        agent.run(request).with_context(|| format!("the server at {base} has the folder open but does not answer"))?;
     let status = response.status().as_u16();
     Ok((status, response.body_mut().with_config().limit(1 << 30).read_to_vec()?))
 }

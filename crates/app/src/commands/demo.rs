@@ -20,7 +20,10 @@ use super::{
     import::{read_options, show, summary},
     progress, serve,
 };
-use crate::{config::Config, engine::{Engine, TrainRequest}};
+use crate::{
+    config::Config,
+    engine::{Engine, TrainRequest},
+};
 
 /// How much of the data's end is replayed rather than imported.
 const REPLAYED: i64 = 28 * DAY;
@@ -47,7 +50,9 @@ pub fn run(mut config: Config, speed: f64, source: &Path) -> anyhow::Result<()> 
     config.shop.time_zone = "Europe/London".to_owned();
     let engine = Engine::open(config)?;
     let state = match engine.stores.settings.get(SETTING)? {
-        Some(value) => serde_json::from_value(value).context("the demo's state; remove its data folder to begin anew")?,
+        Some(value) => {
+            serde_json::from_value(value).context("the demo's state; remove its data folder to begin anew")?
+        }
         None => create(&engine, source)?,
     };
     let waiting = replay_events(&engine, source, &state)?;
@@ -144,7 +149,10 @@ fn welcome(engine: &Engine, waiting: &[RawEvent], state: &State) {
     println!("  open   http://{addr}/          the shop's page (español, English)");
     println!("  open   http://{addr}/docs      the API");
     println!("  curl  'http://{addr}/api/recommendations?user_id={user}'");
-    println!("  curl   http://{addr}/v1/recommendations -d '{}'\n", json!({ "user_id": user, "placement": "home", "n": 3, "explain": true }));
+    println!(
+        "  curl   http://{addr}/v1/recommendations -d '{}'\n",
+        json!({ "user_id": user, "placement": "home", "n": 3, "explain": true })
+    );
     println!("Stop with Ctrl-C; the next start goes on from here.");
 }
 

@@ -46,7 +46,11 @@ fn examine(config: anyhow::Result<Config>) -> Vec<Finding> {
         Err(error) => return vec![finding("configuration", Verdict::Fail, format!("{error:#}"))],
     };
     let mut findings = vec![
-        finding("configuration", Verdict::Ok, format!("shop {}, data in {}", config.shop.name, config.server.data.display())),
+        finding(
+            "configuration",
+            Verdict::Ok,
+            format!("shop {}, data in {}", config.shop.name, config.server.data.display()),
+        ),
         disk(&config.server.data),
         clock(),
         key(&config),
@@ -78,8 +82,16 @@ fn disk(data: &Path) -> Finding {
         .and_then(|bytes| fs::remove_file(&probe).map(|()| bytes));
     match written {
         Ok(bytes) if bytes == b"vitrina" => finding("disk", Verdict::Ok, format!("{} is writable", data.display())),
-        Ok(_) => finding("disk", Verdict::Fail, format!("{} reads back other bytes than were written; replace the disk", data.display())),
-        Err(error) => finding("disk", Verdict::Fail, format!("{}: {error}; choose a folder that this user may write", data.display())),
+        Ok(_) => finding(
+            "disk",
+            Verdict::Fail,
+            format!("{} reads back other bytes than were written; replace the disk", data.display()),
+        ),
+        Err(error) => finding(
+            "disk",
+            Verdict::Fail,
+            format!("{}: {error}; choose a folder that this user may write", data.display()),
+        ),
     }
 }
 
@@ -89,7 +101,11 @@ const RELEASED_UNIX_SECONDS: u64 = 1_795_219_200;
 fn clock() -> Finding {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |d| d.as_secs());
     if now < RELEASED_UNIX_SECONDS {
-        return finding("clock", Verdict::Fail, "the clock is before this program's release; set it (NTP), or events get wrong times");
+        return finding(
+            "clock",
+            Verdict::Fail,
+            "the clock is before this program's release; set it (NTP), or events get wrong times",
+        );
     }
     finding("clock", Verdict::Ok, "after this program's release")
 }
@@ -98,9 +114,21 @@ fn key(config: &Config) -> Finding {
     let path = config.key_file();
     let is_beside = path.starts_with(config.server.data.join("shops"));
     match fs::metadata(&path) {
-        Ok(_) if is_beside => finding("pseudonym key", Verdict::Warn, format!("{} lies inside the store; move it out (privacy.key_file)", path.display())),
-        Ok(_) => finding("pseudonym key", Verdict::Ok, format!("{}; keep a copy apart from backups of the store", path.display())),
-        Err(_) => finding("pseudonym key", Verdict::Warn, format!("{} is not there yet; the first start makes it", path.display())),
+        Ok(_) if is_beside => finding(
+            "pseudonym key",
+            Verdict::Warn,
+            format!("{} lies inside the store; move it out (privacy.key_file)", path.display()),
+        ),
+        Ok(_) => finding(
+            "pseudonym key",
+            Verdict::Ok,
+            format!("{}; keep a copy apart from backups of the store", path.display()),
+        ),
+        Err(_) => finding(
+            "pseudonym key",
+            Verdict::Warn,
+            format!("{} is not there yet; the first start makes it", path.display()),
+        ),
     }
 }
 
@@ -131,7 +159,11 @@ fn shop(api: &Api) -> Vec<Finding> {
         let refused: u64 = page["counts"].as_object().into_iter().flatten().filter_map(|(_, n)| n.as_u64()).sum();
         findings.push(match refused {
             0 => finding("quarantine", Verdict::Ok, "empty"),
-            n => finding("quarantine", Verdict::Warn, format!("{n} refused events; `vitrina events quarantine` shows why")),
+            n => finding(
+                "quarantine",
+                Verdict::Warn,
+                format!("{n} refused events; `vitrina events quarantine` shows why"),
+            ),
         });
     }
     findings

@@ -38,7 +38,8 @@ pub fn run(args: Evaluate, as_json: bool) -> anyhow::Result<()> {
     ));
     let report = fit_and_measure(&args, &dataset, &spec)?;
     if let Some(path) = &args.report {
-        fs::write(path, serde_json::to_vec_pretty(&report)?).with_context(|| format!("can't write {}", path.display()))?;
+        fs::write(path, serde_json::to_vec_pretty(&report)?)
+            .with_context(|| format!("can't write {}", path.display()))?;
     }
     if as_json { say_json(&report) } else { say(table(&report)) }
 }
@@ -102,7 +103,14 @@ fn imported(format: Format, path: &Path) -> anyhow::Result<Dataset> {
 fn table(report: &Report) -> String {
     let head = format!(
         "{} on {} ({} split): {} lists over {} items, {} train, {} test, seed {}\n",
-        report.model, report.dataset, report.split, report.n_users, report.n_items, report.n_train, report.n_test, report.seed
+        report.model,
+        report.dataset,
+        report.split,
+        report.n_users,
+        report.n_items,
+        report.n_train,
+        report.n_test,
+        report.seed
     );
     let rows = report.metrics.iter().map(|(name, value)| match report.ci95.get(name) {
         Some([low, high]) => format!("  {name:<14} {value:.4}  [{low:.4}, {high:.4}]\n"),

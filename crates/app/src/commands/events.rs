@@ -35,7 +35,10 @@ pub fn run(config: Config, events: Events, as_json: bool) -> anyhow::Result<()> 
             if as_json {
                 return say_json(&answer);
             }
-            say(format!("accepted {}, duplicates {}, still refused {}", answer["accepted"], answer["duplicates"], answer["rejected"]))
+            say(format!(
+                "accepted {}, duplicates {}, still refused {}",
+                answer["accepted"], answer["duplicates"], answer["rejected"]
+            ))
         }
     }
 }

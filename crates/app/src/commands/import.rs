@@ -23,7 +23,8 @@ pub fn run(config: Config, import: Import, as_json: bool) -> anyhow::Result<()> 
         "auto" => None,
         name => Some(name.parse::<Format>().map_err(anyhow::Error::msg)?),
     };
-    let engine = Engine::open(config).context("an import needs the folder for itself; stop the server, or send the file through the API")?;
+    let engine = Engine::open(config)
+        .context("an import needs the folder for itself; stop the server, or send the file through the API")?;
     let mut reports = Vec::new();
     for file in &import.files {
         let options = ReadOptions { map: import.map.clone(), ..read_options(&engine) };

@@ -17,8 +17,13 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             for manifest in list["data"].as_array().into_iter().flatten() {
                 let mark = if manifest["version"] == list["champion"] { '*' } else { ' ' };
                 let ndcg = manifest["metrics"]["ndcg@20"].as_f64().unwrap_or(f64::NAN);
-                let names: Vec<&str> = manifest["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                say(format!("{mark} {}  ndcg@20 {ndcg:.4}  {}", manifest["version"].as_str().unwrap_or("?"), names.join(", ")))?;
+                let names: Vec<&str> =
+                    manifest["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                say(format!(
+                    "{mark} {}  ndcg@20 {ndcg:.4}  {}",
+                    manifest["version"].as_str().unwrap_or("?"),
+                    names.join(", ")
+                ))?;
             }
             Ok(())
         }
@@ -27,7 +32,9 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             let known = list["data"].as_array().into_iter().flatten().find(|m| m["version"] == version.as_str());
             say_json(known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?)
         }
-        Models::Promote { version } => champion(&api.post(&format!("/v1/models/{version}/promote"), &json!({}))?, as_json),
+        Models::Promote { version } => {
+            champion(&api.post(&format!("/v1/models/{version}/promote"), &json!({}))?, as_json)
+        }
         Models::Rollback => champion(&api.post("/v1/models/rollback", &json!({}))?, as_json),
     }
 }

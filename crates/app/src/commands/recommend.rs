@@ -34,7 +34,11 @@ pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Resul
         ))?;
         for part in item["parts"].as_array().into_iter().flatten() {
             let seed = part["seed_product_name"].as_str().or(part["seed_product_id"].as_str()).unwrap_or("");
-            say(format!("       {:+.4}  {} {seed}", part["value"].as_f64().unwrap_or(0.0), part["name"].as_str().unwrap_or("")))?;
+            say(format!(
+                "       {:+.4}  {} {seed}",
+                part["value"].as_f64().unwrap_or(0.0),
+                part["name"].as_str().unwrap_or("")
+            ))?;
         }
     }
     for notice in slate["notices"].as_array().into_iter().flatten() {

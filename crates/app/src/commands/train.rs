@@ -42,7 +42,8 @@ pub fn watched(api: &Api, body: &Value) -> anyhow::Result<Value> {
 
 pub fn summary(outcome: &Value) -> String {
     let manifest = &outcome["manifest"];
-    let metric = |name: &str| manifest["metrics"][name].as_f64().map_or("–".to_owned(), |value| format!("{value:.4}"));
+    let metric =
+        |name: &str| manifest["metrics"][name].as_f64().map_or("–".to_owned(), |value| format!("{value:.4}"));
     let fact = |name: &str| manifest["facts"][name].as_f64().map_or("–".to_owned(), |value| format!("{value}"));
     format!(
         "model {}\n  {}\n  users {}  products {}  interactions {}  judged lists {}\n  ndcg@20 {} [{}, {}]  recall@20 {}  hit_rate@20 {}  coverage@20 {}",

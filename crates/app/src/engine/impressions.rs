@@ -29,7 +29,8 @@ impl Impressions {
             return false;
         }
         let id = slate.recommendation_id.to_string();
-        let products = slate.items.iter().map(|item| Line { position: Some(item.position), ..Line::of(item.product_id.clone()) });
+        let products =
+            slate.items.iter().map(|item| Line { position: Some(item.position), ..Line::of(item.product_id.clone()) });
         let mut raw = collect::RawEvent::new(EventKind::Impression, format!("impression-{id}"));
         raw.user_id = Some(user.to_string());
         raw.anonymous_id = query.anonymous.map(|key| key.to_string());
@@ -49,7 +50,11 @@ impl Engine {
             let events = chunk.iter().cloned().map(Into::into).collect();
             match self.accept(events, Channel::Server, "impressions").await {
                 Ok(verdicts) if !verdicts.rejected.is_empty() => {
-                    tracing::warn!(first = verdicts.rejected[0].detail, n = verdicts.rejected.len(), "impressions were refused");
+                    tracing::warn!(
+                        first = verdicts.rejected[0].detail,
+                        n = verdicts.rejected.len(),
+                        "impressions were refused"
+                    );
                 }
                 Ok(_) => {}
                 Err(error) => {

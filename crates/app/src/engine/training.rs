@@ -75,14 +75,15 @@ impl Engine {
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             gate_ratio: config.gate_ratio,
         };
-        let stores = pipeline::Stores {
-            log: &*self.stores.log,
-            lake: &*self.stores.lake,
-            registry: &*self.stores.registry,
-        };
+        let stores =
+            pipeline::Stores { log: &*self.stores.log, lake: &*self.stores.lake, registry: &*self.stores.registry };
         let outcome = pipeline::run(stores, &recipe, &order, progress, &NEVER)?;
         let version = outcome.manifest.version.clone();
-        self.audit("engine", "model.train", serde_json::json!({ "version": version.as_str(), "verdict": outcome.verdict }))?;
+        self.audit(
+            "engine",
+            "model.train",
+            serde_json::json!({ "version": version.as_str(), "verdict": outcome.verdict }),
+        )?;
         if outcome.promoted {
             let models = ModelSet::load(&*self.stores.registry, &version)?;
             self.swap(Some(std::sync::Arc::new(models)), false)?;

@@ -143,7 +143,10 @@ pub struct QuarantinePage {
 
 /// Refused input, as it came, with the reason.
 #[utoipa::path(get, path = "/v1/events/quarantine", tag = "events", params(Page), responses((status = 200, body = QuarantinePage)))]
-pub async fn quarantine(State(engine): State<Arc<Engine>>, ApiQuery(page): ApiQuery<Page>) -> Result<Json<QuarantinePage>> {
+pub async fn quarantine(
+    State(engine): State<Arc<Engine>>,
+    ApiQuery(page): ApiQuery<Page>,
+) -> Result<Json<QuarantinePage>> {
     let limit = page.limit.unwrap_or(100).clamp(1, 1000);
     let quarantine = engine.stores.quarantine.clone();
     let after = page.after.unwrap_or(0);

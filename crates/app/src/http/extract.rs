@@ -34,7 +34,10 @@ impl<S: Send + Sync> FromRequest<S> for ApiBytes {
             if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                 Problem::new(Code::TooLarge, "send less, in several requests (server.body_bytes_max)")
             } else {
-                Problem::new(Code::Timeout, "the body did not arrive whole in time (server.body_timeout_ms); send it again")
+                Problem::new(
+                    Code::Timeout,
+                    "the body did not arrive whole in time (server.body_timeout_ms); send it again",
+                )
             }
         })
     }

@@ -21,7 +21,8 @@ pub async fn live() -> &'static str {
 /// Can it answer something? A slate is always possible once the stores are open, also without a model.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses((status = 200, description = "ready"), (status = 503, description = "stopping")))]
 pub async fn ready(State(engine): State<Arc<Engine>>) -> Response {
-    let (status, ready) = if engine.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, false) } else { (StatusCode::OK, true) };
+    let (status, ready) =
+        if engine.is_stopping() { (StatusCode::SERVICE_UNAVAILABLE, false) } else { (StatusCode::OK, true) };
     let has_model = engine.snapshot().models.version.is_some();
     (status, Json(json!({ "ready": ready, "model": has_model }))).into_response()
 }

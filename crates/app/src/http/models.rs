@@ -67,7 +67,10 @@ pub struct TrainBody {
 /// Trains on the log as it is now and promotes what passes the gate; answers when it is done.
 #[utoipa::path(post, path = "/v1/train", tag = "models", request_body = TrainBody,
     responses((status = 200, body = Object), (status = 400, body = Problem), (status = 409, body = Problem)))]
-pub async fn train(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<TrainBody>) -> Result<Json<serde_json::Value>> {
+pub async fn train(
+    State(engine): State<Arc<Engine>>,
+    ApiJson(body): ApiJson<TrainBody>,
+) -> Result<Json<serde_json::Value>> {
     let worker = engine.clone();
     let request = TrainRequest { models: body.models, set: body.set };
     let outcome = engine.working(move || worker.train(&request)).await?;

@@ -15,7 +15,6 @@ macro_rules! codes {
         pub enum Code { $($name,)* }
 
         impl Code {
-            pub const ALL: &[Self] = &[$(Self::$name,)*];
             pub fn status(self) -> StatusCode { match self { $(Self::$name => StatusCode::$status,)* } }
             pub fn as_str(self) -> &'static str { match self { $(Self::$name => $code,)* } }
             pub fn title(self) -> &'static str { match self { $(Self::$name => $title,)* } }
@@ -117,6 +116,11 @@ impl From<anyhow::Error> for Problem {
     fn from(error: anyhow::Error) -> Self {
         let error = match error.downcast::<StoreError>() {
             Ok(error) => return error.into(),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<serve::SnapshotError>() {
+            Ok(serve::SnapshotError::Store(error)) => return error.into(),
+            Ok(broken @ serve::SnapshotError::Model { .. }) => return Self::new(Code::Conflict, broken.to_string()),
             Err(error) => error,
         };
         match error.downcast_ref::<train::pipeline::TrainError>() {

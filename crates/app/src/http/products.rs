@@ -75,7 +75,9 @@ impl Amount {
         let money = match self {
             Self::Number(number) => Money::from_major(*number, currency)
                 .ok_or_else(|| Problem::parameter(format!("{field} must be an amount, got {number}")))?,
-            Self::Text(text) => Money::parse(text, currency).map_err(|e| Problem::parameter(format!("{field}: {e}")))?,
+            Self::Text(text) => {
+                Money::parse(text, currency).map_err(|e| Problem::parameter(format!("{field}: {e}")))?
+            }
         };
         if money.minor < 0 {
             return Err(Problem::parameter(format!("{field} must be zero or more, got {money}")));
@@ -150,6 +152,7 @@ impl ProductBody {
 /// One product or several.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
+#[allow(dead_code, reason = "documents the body; the handler reads it by hand for better errors")]
 pub enum ProductsBody {
     One(Box<ProductBody>),
     Many(Vec<ProductBody>),
@@ -189,7 +192,8 @@ fn id(text: &str) -> Result<ProductId> {
 pub async fn get(State(engine): State<Arc<Engine>>, ApiPath(text): ApiPath) -> Result<Json<ProductBody>> {
     let id = id(&text)?;
     let snapshot = engine.snapshot();
-    let product = snapshot.shelf.get(&id).ok_or_else(|| Problem::not_found(format!("no product {id} in the catalogue")))?;
+    let product =
+        snapshot.shelf.get(&id).ok_or_else(|| Problem::not_found(format!("no product {id} in the catalogue")))?;
     Ok(Json(ProductBody::of(product)))
 }
 

@@ -209,10 +209,7 @@ pub struct NoticeBody {
 /// Products for a placement, with scores, sources and reasons.
 #[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
     responses((status = 200, body = Answer), (status = 400, body = Problem)))]
-pub async fn rich(
-    State(engine): State<Arc<Engine>>,
-    ApiJson(request): ApiJson<Request>,
-) -> Result<impl IntoResponse> {
+pub async fn rich(State(engine): State<Arc<Engine>>, ApiJson(request): ApiJson<Request>) -> Result<impl IntoResponse> {
     let (slate, snapshot) = answer(&engine, &request)?;
     let locale = request.locale.as_deref().unwrap_or(&engine.shop.locale);
     Ok(Json(body(slate, &snapshot, Language::of(locale))))
@@ -261,9 +258,9 @@ fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
     let money = |field: &str, amount: Option<f64>| {
         amount
             .map(|amount| {
-                Money::from_major(amount, currency)
-                    .filter(|money| money.minor >= 0)
-                    .ok_or_else(|| Problem::parameter(format!("filters.{field} must be an amount of zero or more, got {amount}")))
+                Money::from_major(amount, currency).filter(|money| money.minor >= 0).ok_or_else(|| {
+                    Problem::parameter(format!("filters.{field} must be an amount of zero or more, got {amount}"))
+                })
             })
             .transpose()
     };

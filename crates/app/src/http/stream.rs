@@ -98,9 +98,8 @@ pub async fn get(
     };
     let caught_up = missed.last().map_or(Position::START, |recorded| recorded.position);
     let missed = stream::iter(missed.into_iter().map(|recorded| Ok(Arc::new(recorded))));
-    let live = live.filter(move |item| {
-        std::future::ready(item.as_ref().map_or(true, |recorded| recorded.position > caught_up))
-    });
+    let live = live
+        .filter(move |item| std::future::ready(item.as_ref().map_or(true, |recorded| recorded.position > caught_up)));
     let stopped = engine.stopped();
     let events = missed.chain(live).take_until(stopped).map(move |item| Ok(sse(item, &engine)));
     Sse::new(events).keep_alive(KeepAlive::default())

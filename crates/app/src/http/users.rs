@@ -43,7 +43,10 @@ pub enum UsersBody {
 /// Inserts or replaces what the shop knows of its users. Ids are kept as pseudonyms.
 #[utoipa::path(put, path = "/v1/users", tag = "users", request_body = UsersBody,
     responses((status = 200, body = Object), (status = 400, body = Problem)))]
-pub async fn put(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<serde_json::Value>) -> Result<Json<serde_json::Value>> {
+pub async fn put(
+    State(engine): State<Arc<Engine>>,
+    ApiJson(body): ApiJson<serde_json::Value>,
+) -> Result<Json<serde_json::Value>> {
     let bodies: Vec<UserBody> = if body.is_array() { parse(body)? } else { vec![parse(body)?] };
     let users = bodies
         .into_iter()
@@ -140,7 +143,13 @@ pub async fn get(State(engine): State<Arc<Engine>>, ApiPath(id): ApiPath) -> Res
     Ok(Json(body(key, &profile, traits, &engine.snapshot(), &engine)))
 }
 
-fn body(key: UserKey, profile: &Profile, traits: Option<UserTraits>, snapshot: &Snapshot, engine: &Engine) -> UserAnswer {
+fn body(
+    key: UserKey,
+    profile: &Profile,
+    traits: Option<UserTraits>,
+    snapshot: &Snapshot,
+    engine: &Engine,
+) -> UserAnswer {
     let currency = engine.shop.currency;
     let money = |minor: f64| MoneyBody::from(Money::new(minor.round() as i64, currency));
     let average = profile.avg_purchase_value_user(currency);

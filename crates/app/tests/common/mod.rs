@@ -1,0 +1,181 @@
+//! A real server in a temporary folder, and a plain client.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+pub const VITRINA: &str = env!("CARGO_BIN_EXE_vitrina");
+
+pub struct Server {
+    child: Child,
+    pub addr: String,
+    pub data: PathBuf,
+    agent: ureq::Agent,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    /// A refusal as it has to be: problem+json with a code and a detail.
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.content_type, "application/problem+json", "{}", String::from_utf8_lossy(&self.body));
+        let problem = self.json();
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+        assert_eq!(problem["status"], self.status);
+        (self.status, problem["code"].as_str().expect("a code").to_owned())
+    }
+}
+
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into()
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("loopback").local_addr().expect("bound").port()
+}
+
+impl Server {
+    pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    pub fn start_with(data: &Path, env: &[(&str, &str)]) -> Self {
+        let addr = format!("127.0.0.1:{}", free_port());
+        let mut command = Command::new(VITRINA);
+        command.args(["serve", "--addr", &addr, "--data"]).arg(data).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.env("VITRINA__LOG__LEVEL", "info,fjall=warn,lsm_tree=warn").envs(env.iter().copied());
+        let mut child = command.spawn().expect("the binary starts");
+        // A full pipe would stop the server, so somebody has to read its log; the last lines help when a test fails.
+        let log = BufReader::new(child.stderr.take().expect("piped"));
+        let copy = data.join("server.log");
+        std::thread::spawn(move || {
+            let mut lines = Vec::new();
+            for line in log.lines().map_while(Result::ok) {
+                lines.push(line);
+                let _ = fs::write(&copy, lines.join("\n"));
+            }
+        });
+        let server = Self { child, addr, data: data.to_owned(), agent: agent() };
+        server.await_ready();
+        server
+    }
+
+    fn await_ready(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.agent.get(self.url("/readyz")).call().is_err() {
+            let log = || fs::read_to_string(self.data.join("server.log")).unwrap_or_default();
+            assert!(Instant::now() < deadline, "the server does not get ready:\n{}", log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr)
+    }
+
+    pub fn try_send(&self, method: &str, path: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
+        let request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        let mut response = self.agent.run(request.body(body).expect("a request"))?;
+        let content_type =
+            response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+        let body = response.body_mut().read_to_vec()?;
+        Ok(Answer { status: response.status().as_u16(), content_type, body })
+    }
+
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        self.try_send(method, path, body).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    pub fn get(&self, path: &str) -> Value {
+        let answer = self.send("GET", path, b"");
+        assert_eq!(answer.status, 200, "GET {path}: {}", String::from_utf8_lossy(&answer.body));
+        answer.json()
+    }
+
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        let answer = self.send(method, path, body.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{method} {path}: {}", String::from_utf8_lossy(&answer.body));
+        answer.json()
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        self.call("POST", path, body)
+    }
+
+    pub fn slate(&self, user: &str) -> Vec<String> {
+        let answer = self.post("/v1/recommendations", &json!({ "user_id": user, "preview": true }));
+        answer["items"]
+            .as_array()
+            .expect("items")
+            .iter()
+            .map(|item| item["product_id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// `SIGKILL`: no chance to save anything.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// `SIGTERM`, and the exit it leads to.
+    pub fn stop(mut self) -> std::process::ExitStatus {
+        let status = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(status.success());
+        self.child.wait().expect("it ends")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the binary to its end.
+pub fn vitrina(data: &Path, args: &[&str]) -> std::process::Output {
+    Command::new(VITRINA).args(args).arg("--data").arg(data).output().expect("the binary runs")
+}
+
+pub fn view(message_id: &str, user: &str, product: &str) -> Value {
+    json!({ "message_id": message_id, "event": "product_viewed", "user_id": user, "product_id": product })
+}
+
+/// Even users buy even products, odd users odd ones; each leaves one product of its kind out.
+pub fn checkerboard(server: &Server, n_users: usize, n_products: usize) {
+    let products: Vec<Value> = (0..n_products)
+        .map(|p| json!({ "product_id": format!("p{p}"), "name": format!("Producto {p}"), "category": if p % 2 == 0 { "Par" } else { "Impar" }, "price": 10 + p }))
+        .collect();
+    server.call("PUT", "/v1/products", &Value::Array(products));
+    let events: Vec<Value> = (0..n_users)
+        .flat_map(|u| (0..n_products).filter(move |p| p % 2 == u % 2 && *p != u % n_products).map(move |p| (u, p)))
+        .map(|(u, p)| view(&format!("m{u}-{p}"), &format!("u{u}"), &format!("p{p}")))
+        .collect();
+    for chunk in events.chunks(500) {
+        let verdicts = server.post("/v1/events", &Value::Array(chunk.to_vec()));
+        assert_eq!(verdicts["accepted"], chunk.len(), "{verdicts}");
+    }
+}
