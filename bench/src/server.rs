@@ -1,0 +1,113 @@
+//! A `vitrina serve` of our own, watched through /proc.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use crate::{http, shop::Vitrina};
+
+/// Linux counts CPU time of processes in hundredths of a second, whatever the kernel's own tick.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+pub struct Server {
+    child: Child,
+    pub addr: String,
+    pub data: PathBuf,
+    /// From the start of the process to its first answer that it is ready.
+    pub ready_after: Duration,
+}
+
+impl Server {
+    /// `arguments` are the command that serves: `serve`, or `demo` with its options.
+    pub fn start(vitrina: &Vitrina, data: &Path, arguments: &[&str], patience: Duration) -> anyhow::Result<Self> {
+        let addr = format!("127.0.0.1:{}", free_port()?);
+        fs::create_dir_all(data)?;
+        let log = data.join("bench-server.log");
+        let started = Instant::now();
+        let mut command = vitrina.command(data, arguments);
+        command.args(["--addr", &addr]).stdout(Stdio::null()).stderr(File::create(&log)?);
+        let child = command.spawn().context("can't start the server")?;
+        let mut server = Self { child, addr, data: data.to_owned(), ready_after: Duration::ZERO };
+        while http::call(&server.addr, "GET", "/readyz", &Value::Null).is_err() {
+            if let Some(status) = server.child.try_wait()? {
+                bail!("the server ended ({status}): {}", fs::read_to_string(&log).unwrap_or_default());
+            }
+            if started.elapsed() > patience {
+                bail!("the server is not ready after {patience:?}; its log is {}", log.display());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        server.ready_after = started.elapsed();
+        Ok(server)
+    }
+
+    pub fn get(&self, path: &str) -> anyhow::Result<Value> {
+        http::call(&self.addr, "GET", path, &Value::Null)
+    }
+
+    /// Events in the log, as the server counts them.
+    pub fn events_total(&self) -> anyhow::Result<u64> {
+        self.get("/v1/status")?["events"]["total"].as_u64().context("the status has no events.total")
+    }
+
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(&self.child.id().to_string())
+    }
+
+    pub fn rss_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    pub fn rss_bytes_max(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok()).unwrap_or(0) << 10
+    }
+
+    /// `SIGKILL`: no chance to save anything.
+    pub fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// `SIGTERM`, and its end.
+    pub fn stop(mut self) -> anyhow::Result<()> {
+        let id = self.child.id().to_string();
+        let asked = std::process::Command::new("kill").args(["-TERM", &id]).status()?;
+        anyhow::ensure!(asked.success(), "can't stop the server");
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// User and system time of a process, `self` for our own.
+pub fn cpu_seconds(process: &str) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The name in brackets may hold blanks; fields are counted after it.
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+}
+
+fn free_port() -> anyhow::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
