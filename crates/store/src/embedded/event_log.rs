@@ -84,6 +84,8 @@ struct Engine {
 const ENGINE: &str = "engine";
 /// In `meta`: how many rows of `events` are erased.
 const ERASED: &[u8] = b"erased";
+/// In `meta`: how many were erased when the files were last rewritten.
+const REWRITTEN: &[u8] = b"rewritten";
 
 impl EmbeddedLog {
     /// # Errors
@@ -173,6 +175,9 @@ impl EventLog for EmbeddedLog {
     }
 
     fn read(&self, after: Position, limit: usize) -> Result<Vec<Recorded>> {
+        if limit == 0 {
+            return Ok(Vec::new());
+        }
         let mut events = Vec::with_capacity(limit.min(self.shared.head().saturating_sub(after.0) as usize));
         self.shared.scan(after.0, self.shared.head(), |position, value| {
             if let Some(event) = record::decode(value)? {
@@ -326,6 +331,7 @@ impl Counters {
             }),
         };
         let counters = Self { head: number(last)?, erased: number(erased)? };
+        counters.check_memory(&engine, folder)?;
         if counters.head < acknowledged {
             return Err(StoreError::Corrupt {
                 store: STORE,
@@ -337,5 +343,32 @@ impl Counters {
             });
         }
         Ok((engine, counters))
+    }
+
+    /// Rows and the ids that deduplicate them are written together but reach tables at different times. When the
+    /// journal between them is lost, the newest rows are the ones whose ids are missing: retries would come in twice.
+    fn check_memory(&self, engine: &Engine, folder: &Path) -> Result<()> {
+        let newest = guarded(STORE, folder, || {
+            for row in engine.events.range(..=self.head.to_be_bytes()).rev() {
+                let (_, value) = row.into_inner()?;
+                if value[..] != *record::ERASED {
+                    return Ok(Some(value));
+                }
+            }
+            Ok(None)
+        })?;
+        let corrupt = |detail: String| StoreError::Corrupt {
+            store: STORE,
+            place: format!("the newest event in {}", folder.display()),
+            detail,
+        };
+        let Some(event) = newest.map(|value| record::decode(&value).map_err(corrupt)).transpose()?.flatten() else {
+            return Ok(());
+        };
+        let message = record::key(event.message_id.as_str());
+        if guarded(STORE, folder, || engine.messages.contains_key(message))? {
+            return Ok(());
+        }
+        Err(corrupt("its message id is not known to deduplication; restore the folder from a backup".to_owned()))
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use domain::{Event, Position, Recorded, UserKey};
 use fjall::{OwnedWriteBatch, PersistMode};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxBuildHasher, FxHashSet};
 use tokio::sync::oneshot;
 
 use super::{
@@ -55,6 +55,7 @@ pub struct Committer {
 struct Group {
     batch: OwnedWriteBatch,
     recorded: Vec<Recorded>,
+    messages: Vec<Key>,
     verdicts: Vec<Vec<Appended>>,
     head: u64,
 }
@@ -115,11 +116,11 @@ impl Committer {
         let mut group = Group {
             batch: OwnedWriteBatch::with_capacity(engine.database.clone(), 2 * events),
             recorded: Vec::with_capacity(events),
+            messages: Vec::with_capacity(events),
             verdicts: Vec::with_capacity(inputs.len()),
             head: self.shared.head(),
         };
-        let mut seen = Seen { messages: FxHashSet::default(), orders: FxHashSet::default(), engine };
-        seen.messages.reserve(events);
+        let mut seen = Seen::among(engine, &inputs)?;
         for (events, entries) in inputs {
             let mut verdicts = Vec::with_capacity(events.len());
             for (event, entry) in events.into_iter().zip(entries) {
@@ -132,6 +133,7 @@ impl Committer {
             }
             group.verdicts.push(verdicts);
         }
+        group.add_messages(engine);
         Ok(group)
     }
 
@@ -221,7 +223,7 @@ impl Group {
     fn add(&mut self, engine: &Engine, event: Event, entry: Entry) -> Position {
         self.head += 1;
         self.batch.insert(&engine.events, self.head.to_be_bytes(), entry.value);
-        self.batch.insert(&engine.messages, entry.message, []);
+        self.messages.push(entry.message);
         if let Some(order) = entry.order {
             self.batch.insert(&engine.orders, order, []);
         }
@@ -229,18 +231,40 @@ impl Group {
         self.recorded.push(Recorded { position, event });
         position
     }
+
+    /// In key order: neighbours share most of the way down the engine's sorted memory, which is where the time goes.
+    fn add_messages(&mut self, engine: &Engine) {
+        self.messages.sort_unstable();
+        for message in &self.messages {
+            self.batch.insert(&engine.messages, *message, []);
+        }
+    }
 }
 
-/// The memory of deduplication: what the engine holds and what this group adds.
+/// The memory of deduplication, as far as this group needs it.
 struct Seen<'a> {
     engine: &'a Engine,
     messages: FxHashSet<Key>,
     orders: FxHashSet<Key>,
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
+    /// Looks all messages of the group up, in key order for the same reason as above.
+    fn among(engine: &'a Engine, inputs: &[(Vec<Event>, Vec<Entry>)]) -> fjall::Result<Self> {
+        let mut keys: Vec<Key> = inputs.iter().flat_map(|(_, entries)| entries).map(|entry| entry.message).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut messages = FxHashSet::with_capacity_and_hasher(keys.len(), FxBuildHasher);
+        for key in keys {
+            if engine.messages.contains_key(key)? {
+                messages.insert(key);
+            }
+        }
+        Ok(Self { engine, messages, orders: FxHashSet::default() })
+    }
+
     fn is_duplicate(&self, entry: &Entry) -> fjall::Result<bool> {
-        if self.messages.contains(&entry.message) || self.engine.messages.contains_key(entry.message)? {
+        if self.messages.contains(&entry.message) {
             return Ok(true);
         }
         let Some(order) = entry.order else { return Ok(false) };

@@ -12,11 +12,14 @@ use std::sync::{atomic::Ordering, mpsc};
 use domain::UserKey;
 
 use super::{
-    EmbeddedLog, STORE, Shared,
+    EmbeddedLog, REWRITTEN, STORE, Shared,
     commit::{Command, Erase},
     record,
 };
-use crate::{Result, StoreError, embedded::engine::rewrite_files};
+use crate::{
+    Result, StoreError,
+    embedded::engine::{guarded, rewrite_files},
+};
 
 /// Searches on the caller's thread while appends go on; the commit thread looks through what came meanwhile.
 pub fn erase(log: &EmbeddedLog, user: UserKey) -> Result<u64> {
@@ -32,12 +35,21 @@ pub fn erase(log: &EmbeddedLog, user: UserKey) -> Result<u64> {
         store: STORE,
         detail: "it stopped before it answered; erase again".to_owned(),
     })??;
-    if shared.erased.load(Ordering::Acquire) > 0 {
-        let _one_at_a_time = shared.rewriting.lock();
-        let engine = &shared.engine;
-        rewrite_files(STORE, &shared.engine_folder(), &engine.database, &engine.keyspaces())?;
-    }
+    rewrite(shared)?;
     Ok(removed)
+}
+
+/// Nothing to do when all that was erased is gone from the files already.
+fn rewrite(shared: &Shared) -> Result<()> {
+    let _one_at_a_time = shared.rewriting.lock();
+    let (engine, folder) = (&shared.engine, shared.engine_folder());
+    let erased = shared.erased.load(Ordering::Acquire).to_be_bytes();
+    let rewritten = guarded(STORE, &folder, || engine.meta.get(REWRITTEN))?;
+    if rewritten.map_or(erased == [0; 8], |rewritten| rewritten[..] == erased) {
+        return Ok(());
+    }
+    rewrite_files(STORE, &folder, &engine.database, &engine.keyspaces())?;
+    guarded(STORE, &folder, || engine.meta.insert(REWRITTEN, erased))
 }
 
 fn search(shared: &Shared, user: UserKey) -> Result<(Vec<u64>, u64)> {

@@ -58,7 +58,8 @@ fn encode_one(event: &Event, buffer: &mut Vec<u8>) -> Result<Entry> {
     })
 }
 
-fn key(id: &str) -> Key {
+/// Of a message or an order.
+pub fn key(id: &str) -> Key {
     let mut key = [0; 16];
     key.copy_from_slice(&blake3::hash(id.as_bytes()).as_bytes()[..16]);
     key
