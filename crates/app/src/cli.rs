@@ -78,6 +78,12 @@ pub enum Command {
     /// The event log: watch it, replay it, look at what was refused
     #[command(subcommand, after_help = "Example:\n  vitrina events tail --n 20")]
     Events(Events),
+    /// Ask the lake in SQL: tables `interactions` and `products`
+    #[cfg(feature = "sql")]
+    #[command(
+        after_help = "Example:\n  vitrina sql 'SELECT product_id, count(*) AS n FROM interactions GROUP BY product_id ORDER BY n DESC LIMIT 5'"
+    )]
+    Sql { query: String },
     /// Check configuration, disk, store, models and clocks, and say what to do
     #[command(after_help = "Example:\n  vitrina doctor --data .vitrina")]
     Doctor,
@@ -122,7 +128,8 @@ pub struct Evaluate {
     /// lightgcn: a folder with train.txt and test.txt; sessions: a folder with train_sessions.txt and
     /// test_prefix_target.tsv; events: user_id,item_id,event_type,timestamp[,value][,split]; ratings:
     /// user_id,item_id,rating[,timestamp] (csv or parquet); online-retail, complete-journey, retailrocket: as published.
-    #[arg(long = "data", value_name = "PATH", id = "dataset")]
+    // The id is that of the global option, which therefore makes room for this one.
+    #[arg(long = "data", value_name = "PATH", id = "data")]
     pub dataset: PathBuf,
     /// lightgcn, sessions, events, ratings, online-retail, complete-journey or retailrocket
     #[arg(long)]
@@ -141,8 +148,8 @@ pub struct Evaluate {
     pub k: Vec<usize>,
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
-    /// Write the report to this file as JSON
-    #[arg(long = "json", value_name = "FILE", id = "report")]
+    /// Write the report to this file as JSON, as in `--json gowalla.json`
+    #[arg(value_name = "FILE")]
     pub report: Option<PathBuf>,
 }
 
@@ -167,25 +174,32 @@ pub struct Recommend {
 #[derive(Debug, Subcommand)]
 pub enum Models {
     /// Every version, newest first
+    #[command(after_help = "Example:\n  vitrina models list --json")]
     List,
     /// One version's manifest
+    #[command(after_help = "Example:\n  vitrina models show 20260728T150405.123456Z")]
     Show { version: String },
     /// Serve this version
+    #[command(after_help = "Example:\n  vitrina models promote 20260728T150405.123456Z")]
     Promote { version: String },
     /// Serve again what was served before the last promote
+    #[command(after_help = "Example:\n  vitrina models rollback")]
     Rollback,
 }
 
 #[derive(Debug, Subcommand)]
 pub enum Events {
     /// The newest events
+    #[command(after_help = "Example:\n  vitrina events tail --n 20")]
     Tail {
         #[arg(long, default_value_t = 20)]
         n: usize,
     },
     /// Fold the log anew into profiles, from the first event
+    #[command(after_help = "Example:\n  vitrina events replay")]
     Replay,
     /// Refused input: list it, or try it again once its cause is mended
+    #[command(after_help = "Example:\n  vitrina events quarantine --retry")]
     Quarantine {
         #[arg(long, default_value_t = 20)]
         n: usize,

@@ -10,6 +10,8 @@ pub mod models;
 mod progress;
 pub mod recommend;
 pub mod serve;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod train;
 
 use std::io::Write;

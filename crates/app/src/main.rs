@@ -56,6 +56,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
         Command::Models(models) => commands::models::run(config, models, json),
         Command::Events(events) => commands::events::run(config, events, json),
+        #[cfg(feature = "sql")]
+        Command::Sql { query } => commands::sql::run(config, &query),
         Command::Doctor => Ok(()),
     }
 }

@@ -7,8 +7,9 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use store::{EventLog, Follower, Profiles, Result};
 
-/// Events a replay reads at once: enough to fold a user once a chunk, little enough to stay in cache.
-const REPLAY_CHUNK: usize = 4096;
+/// Events a replay reads at once. A profile is copied once a stretch, so long ones are cheap; 32,768 baskets of ten products
+/// take about 100 MB.
+const REPLAY_CHUNK: usize = 32_768;
 
 /// What can be folded: the profile of `features`, and small stand-ins in tests.
 pub trait Fold: Default + Clone + Send + Sync + 'static {
@@ -64,6 +65,12 @@ impl<P: Fold> Projector<P> {
     /// Did a commit not get into the profiles? Then [`Projector::catch_up`] brings it in.
     pub fn is_behind(&self) -> bool {
         self.progress.lock().behind
+    }
+
+    /// Leaves what is committed from now on to the next [`Projector::catch_up`]. For imports, which nobody waits on event
+    /// by event: folding them in long stretches copies each profile once a stretch rather than once a commit.
+    pub fn defer(&self) {
+        self.progress.lock().behind = true;
     }
 
     /// Replays what the log has and the profiles have not; live commits go on meanwhile. Answers how many events were

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::{
     api::runtime,
-    import::{read_options, show, summary},
+    import::{fold, read_options, show, summary},
     progress, serve,
 };
 use crate::{
@@ -80,9 +80,11 @@ fn create(engine: &Engine, source: &Path) -> anyhow::Result<State> {
     let bar = progress::spinner("events");
     let import = ImportOptions { received_at: now, consent: Consent::default() };
     let past = shifted(events(source, engine)?, state.clone());
+    engine.projector().defer();
     let report = collector.import(past, import, &mut |report| show(&bar, report))?;
     bar.finish_and_clear();
     eprintln!("{}", summary(&report));
+    fold(engine)?;
     engine.refresh_shelf()?;
 
     let bar = progress::bar(1, "training");

@@ -41,7 +41,8 @@ pub fn run(args: Evaluate, as_json: bool) -> anyhow::Result<()> {
         fs::write(path, serde_json::to_vec_pretty(&report)?)
             .with_context(|| format!("can't write {}", path.display()))?;
     }
-    if as_json { say_json(&report) } else { say(table(&report)) }
+    let to_stdout = as_json && args.report.is_none();
+    if to_stdout { say_json(&report) } else { say(table(&report)) }
 }
 
 fn fit_and_measure(args: &Evaluate, dataset: &Dataset, spec: &SplitSpec) -> anyhow::Result<Report> {

@@ -59,6 +59,7 @@ fn one(
     let mut watch = |report: &ImportReport| show(&bar, report);
     let now = options.reading.received_at;
     let collector = engine.collector();
+    engine.projector().defer();
     let report = match kind {
         ImportKind::Events => {
             let options_import = ImportOptions { received_at: now, consent: Consent::default() };
@@ -74,10 +75,17 @@ fn one(
         }
     };
     bar.finish_and_clear();
-    if engine.projector().is_behind() {
-        engine.projector().catch_up(&*engine.stores.log, |_| {})?;
-    }
+    fold(engine)?;
     Ok(report)
+}
+
+/// Brings the profiles up to the log, in long stretches.
+pub fn fold(engine: &Engine) -> anyhow::Result<()> {
+    let (from, head) = (engine.projector().folded().0, engine.stores.log.head().0);
+    let bar = progress::bar(head - from, "folding profiles");
+    engine.projector().catch_up(&*engine.stores.log, |position| bar.set_position(position.0 - from))?;
+    bar.finish_and_clear();
+    Ok(())
 }
 
 pub fn show(bar: &ProgressBar, report: &ImportReport) {

@@ -33,7 +33,7 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             say_json(known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?)
         }
         Models::Promote { version } => {
-            champion(&api.post(&format!("/v1/models/{version}/promote"), &json!({}))?, as_json)
+            champion(&api.post(&format!("/v1/models/{}/promote", segment(&version)), &json!({}))?, as_json)
         }
         Models::Rollback => champion(&api.post("/v1/models/rollback", &json!({}))?, as_json),
     }
@@ -41,4 +41,12 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
 
 fn champion(answer: &Value, as_json: bool) -> anyhow::Result<()> {
     if as_json { say_json(answer) } else { say(format!("serving {}", answer["champion"].as_str().unwrap_or("?"))) }
+}
+
+/// Text as one segment of a path; what is no version shall be refused as such.
+fn segment(text: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }

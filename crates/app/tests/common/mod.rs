@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -71,10 +71,9 @@ impl Server {
         let log = BufReader::new(child.stderr.take().expect("piped"));
         let copy = data.join("server.log");
         std::thread::spawn(move || {
-            let mut lines = Vec::new();
+            let mut copy = fs::File::create(copy).expect("the data folder is writable");
             for line in log.lines().map_while(Result::ok) {
-                lines.push(line);
-                let _ = fs::write(&copy, lines.join("\n"));
+                let _ = writeln!(copy, "{line}");
             }
         });
         let server = Self { child, addr, data: data.to_owned(), agent: agent() };
@@ -89,6 +88,15 @@ impl Server {
             assert!(Instant::now() < deadline, "the server does not get ready:\n{}", log());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Memory that the server holds now.
+    pub fn rss_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = fs::read_to_string(path).expect("it runs");
+        let kib =
+            status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<u64>().ok());
+        kib.expect("the system tells") * 1024
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -178,4 +186,30 @@ pub fn checkerboard(server: &Server, n_users: usize, n_products: usize) {
         let verdicts = server.post("/v1/events", &Value::Array(chunk.to_vec()));
         assert_eq!(verdicts["accepted"], chunk.len(), "{verdicts}");
     }
+}
+
+/// Seeded choices (splitmix64), so that what fails can be made to fail again.
+#[derive(Debug, Clone)]
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    pub fn pick<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+        &of[self.below(of.len())]
+    }
+}
+
+/// How much of a test to run: a number in the environment, else the default.
+pub fn amount(name: &str, default: usize) -> usize {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
