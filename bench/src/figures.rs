@@ -1,52 +1,49 @@
-//! What a measurement came to: latencies from a histogram, and the machine at that moment.
+//! What a measurement came to: latencies and their quantiles, and the machine at that moment.
 
 use std::{fs, time::Duration};
 
-use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
-/// Microseconds up to a minute, to three digits.
-pub struct Latencies(Histogram<u64>);
-
-impl Default for Latencies {
-    fn default() -> Self {
-        Self(Histogram::new_with_bounds(1, 60_000_000, 3).expect("valid bounds"))
-    }
-}
+/// Every latency in microseconds: a run is bounded, so quantiles are exact and need no buckets.
+#[derive(Debug, Default, Clone)]
+pub struct Latencies(Vec<u32>);
 
 impl Latencies {
     pub fn record(&mut self, latency: Duration) {
-        self.0.saturating_record((latency.as_micros() as u64).max(1));
+        self.0.push(u32::try_from(latency.as_micros()).unwrap_or(u32::MAX));
     }
 
     pub fn add(&mut self, other: &Self) {
-        self.0.add(&other.0).expect("equal bounds");
+        self.0.extend_from_slice(&other.0);
     }
 
-    pub fn n(&self) -> u64 {
+    pub fn n(&self) -> usize {
         self.0.len()
     }
 
+    /// The smallest latency that at least this share of all does not exceed, in milliseconds.
     pub fn ms(&self, quantile: f64) -> f64 {
-        self.0.value_at_quantile(quantile) as f64 / 1e3
+        self.all_ms([quantile])[0]
+    }
+
+    fn all_ms<const N: usize>(&self, quantiles: [f64; N]) -> [f64; N] {
+        let mut sorted = self.0.clone();
+        sorted.sort_unstable();
+        let rank = |quantile: f64| ((quantile * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len().max(1)) - 1;
+        quantiles.map(|quantile| sorted.get(rank(quantile)).map_or(f64::NAN, |us| f64::from(*us) / 1e3))
     }
 
     pub fn json(&self) -> Value {
-        json!({
-            "n": self.n(),
-            "p50_ms": self.ms(0.5),
-            "p90_ms": self.ms(0.9),
-            "p99_ms": self.ms(0.99),
-            "p999_ms": self.ms(0.999),
-            "max_ms": self.0.max() as f64 / 1e3,
-        })
+        let [p50, p90, p99, p999, max] = self.all_ms(SHOWN);
+        json!({ "n": self.n(), "p50_ms": p50, "p90_ms": p90, "p99_ms": p99, "p999_ms": p999, "max_ms": max })
     }
 }
 
+const SHOWN: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 1.0];
+
 impl std::fmt::Display for Latencies {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let [p50, p90, p99, p999] = [0.5, 0.9, 0.99, 0.999].map(|q| self.ms(q));
-        let max = self.0.max() as f64 / 1e3;
+        let [p50, p90, p99, p999, max] = self.all_ms(SHOWN);
         write!(f, "p50 {p50:.2}  p90 {p90:.2}  p99 {p99:.2}  p99.9 {p999:.2}  max {max:.2} ms")
     }
 }
@@ -76,4 +73,17 @@ pub fn folder_bytes(path: &std::path::Path) -> u64 {
 
 pub fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_those_of_the_nearest_rank() {
+        let mut latencies = Latencies::default();
+        (1..=1_000).rev().for_each(|ms| latencies.record(Duration::from_millis(ms)));
+        assert_eq!(latencies.all_ms(SHOWN), [500.0, 900.0, 990.0, 999.0, 1_000.0]);
+        assert!(Latencies::default().ms(0.5).is_nan());
+    }
 }
