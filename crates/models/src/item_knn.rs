@@ -16,7 +16,7 @@ use crate::{
 pub const NAME: &str = "item-knn";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("neighbours", 200, 1, 10_000, "products kept in each product's list"),
+    OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list"),
     OptionSpec::choice(
         "similarity",
         "cosine",
@@ -31,14 +31,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::number(
         "user_power",
-        0.5,
+        1.0,
         0.0,
         2.0,
         "damping of active users: a user with n products counts n^-user_power",
     ),
     OptionSpec::number(
         "popularity_power",
-        0.5,
+        0.3,
         0.0,
         1.0,
         "cosine only: the norm of the recommended product to 2 × this power; above 0.5 favours rare products",
@@ -311,7 +311,8 @@ mod tests {
     }
 
     fn neighbours_of_0(options: &[(&str, &str)]) -> Vec<(u32, f32)> {
-        let model = catalogue::fit(NAME, options, &TrainingData::new(&log()), &FitContext::quiet(0)).unwrap();
+        let options = [&[("popularity_power", "0.5")], options].concat();
+        let model = catalogue::fit(NAME, &options, &TrainingData::new(&log()), &FitContext::quiet(0)).unwrap();
         model.neighbours(0, 9).iter().map(|n| (n.item, n.similarity)).collect()
     }
 

@@ -30,15 +30,15 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("epochs", 16, 1, 1000, "times that users and products are solved"),
     OptionSpec::number(
         "alpha",
-        0.1,
+        0.03,
         1e-6,
         1e3,
         "weight of a product not chosen, beside 1 for a plain event; smaller for sparser data",
     ),
-    OptionSpec::number("regularization", 0.003, 1e-9, 1e6, "pull of all factors towards 0"),
+    OptionSpec::number("regularization", 3.0, 1e-9, 1e6, "pull of all factors towards 0"),
     OptionSpec::number(
         "regularization_power",
-        1.0,
+        0.0,
         0.0,
         2.0,
         "how much more a frequent user or product is pulled: λ (weight of its events + alpha · size of the other side)^power",

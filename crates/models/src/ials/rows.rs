@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use crate::linalg::{add_scaled, factor, gram_upper, padded, substitute_back};
+use crate::linalg::{LANES, add_scaled, factor, gram_upper, padded, substitute_back};
 
 /// The fixed side of a half iteration, in the eigenbasis of its Gramian.
 ///
@@ -112,7 +112,7 @@ impl Workspace {
         let stride = padded(n + 1);
         self.gather_transposed(fixed, observed.items, stride);
         reset(&mut self.system, n.next_multiple_of(4) * stride);
-        gram_upper(simd, (&self.observed, stride, stride), (0, n), (&mut self.system, stride));
+        gram_upper(simd, (&self.observed[..fixed.width * stride], stride, stride), (0, n), (&mut self.system, stride));
         for (i, &c) in observed.weights.iter().enumerate() {
             self.system[i * stride + i] += 1.0 / c;
             self.system[i * stride + n] = match target {
@@ -159,14 +159,29 @@ impl Workspace {
         substitute_back(simd, &self.system, stride, n, n, &mut self.solution);
     }
 
-    /// `(Z D^−½)ᵀ`: observation i is column i of `width` rows.
+    /// `(Z D^−½)ᵀ`: observation i is column i of `width` rows; columns without observation are zero.
+    ///
+    /// Square blocks go through a small array: written number by number, a column would touch `width` cache lines.
     #[inline(always)]
     fn gather_transposed(&mut self, fixed: &Fixed<'_>, items: &[u32], stride: usize) {
-        reset(&mut self.observed, fixed.width * stride);
-        for (column, &i) in items.iter().enumerate() {
-            let z = row(fixed, i);
-            for ((out, z), r) in self.observed[column..].iter_mut().step_by(stride).zip(z).zip(&self.scale) {
-                *out = z * r;
+        self.observed.resize((fixed.width * stride).max(self.observed.len()), 0.0);
+        for first in (0..stride).step_by(LANES) {
+            let items = items.get(first..items.len().min(first + LANES)).unwrap_or(&[]);
+            for k in (0..fixed.width).step_by(LANES) {
+                let mut block = [[0.0f32; LANES]; LANES];
+                for (out, &i) in block.iter_mut().zip(items) {
+                    let (z, r) = (&row(fixed, i)[k..k + LANES], &self.scale[k..k + LANES]);
+                    for lane in 0..LANES {
+                        out[lane] = z[lane] * r[lane];
+                    }
+                }
+                for lane in 0..LANES {
+                    let at = (k + lane) * stride + first;
+                    let out = &mut self.observed[at..at + LANES];
+                    for column in 0..LANES {
+                        out[column] = block[column][lane];
+                    }
+                }
             }
         }
     }

@@ -82,7 +82,13 @@ fn solve_plainly(rows: &[f32], width: usize, chosen: &[(u32, f32)], alpha: f64, 
 fn dual_and_primal_solve_the_normal_equations() {
     let (n, width) = (150, 32);
     let rows: Vec<f32> = (0..n * width).map(|x| ((x * 7919) % 1013) as f32 / 1013.0 - 0.5).collect();
-    let options = [("factors", "32"), ("alpha", "0.2"), ("regularization", "0.05"), ("weighting", "weights")];
+    let options = [
+        ("factors", "32"),
+        ("alpha", "0.2"),
+        ("regularization", "0.05"),
+        ("regularization_power", "1"),
+        ("weighting", "weights"),
+    ];
     let model = model(&options, &rows, width);
     for n_chosen in [1, 2, 15, 16, 31, 32, 33, 100, 140] {
         let chosen: Vec<(u32, f32)> = (0..n_chosen).map(|i| ((i * 7 % n) as u32, 1.0 + (i % 3) as f32)).collect();
@@ -123,8 +129,14 @@ fn the_loss_never_rises() {
     let log = Interactions::new(40, 30, &cells).unwrap();
     let loss = |epochs: usize| {
         let epochs = epochs.to_string();
-        let options =
-            [("factors", "8"), ("epochs", epochs.as_str()), ("regularization", "0.01"), ("weighting", "weights")];
+        let options = [
+            ("factors", "8"),
+            ("epochs", epochs.as_str()),
+            ("alpha", "0.1"),
+            ("regularization", "0.01"),
+            ("regularization_power", "1"),
+            ("weighting", "weights"),
+        ];
         let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
         let model = fit(&TrainingData::new(&log), &options, &FitContext::quiet(7)).unwrap();
         // After the users are folded in, the loss with every user's optimal row.

@@ -41,15 +41,20 @@ pub(crate) fn factor<S: Simd>(simd: S, m: &mut [f32], stride: usize, n: usize) {
 #[inline(always)]
 fn subtract_panel<S: Simd>(simd: S, row_i: &mut [f32], panel: &[f32], stride: usize, i: usize) {
     let from = align(i);
-    let row = |k: usize| &panel[k * stride..(k + 1) * stride];
-    let u = [0, 1, 2, 3].map(|k| simd.splat_f32s(-row(k)[i]));
-    let [p0, p1, p2, p3] = [0, 1, 2, 3].map(|k| S::as_simd_f32s(&row(k)[from..]).0);
+    let (row0, rest) = panel.split_at(stride);
+    let (row1, rest) = rest.split_at(stride);
+    let (row2, row3) = rest.split_at(stride);
+    // Spelled out: through closures the compiler stops inlining, and vectors travel through memory.
+    let (u0, u1) = (simd.splat_f32s(-row0[i]), simd.splat_f32s(-row1[i]));
+    let (u2, u3) = (simd.splat_f32s(-row2[i]), simd.splat_f32s(-row3[i]));
+    let (p0, p1) = (S::as_simd_f32s(&row0[from..]).0, S::as_simd_f32s(&row1[from..]).0);
+    let (p2, p3) = (S::as_simd_f32s(&row2[from..]).0, S::as_simd_f32s(&row3[from..]).0);
     let (out, _) = S::as_mut_simd_f32s(&mut row_i[from..]);
     for ((((o, p0), p1), p2), p3) in out.iter_mut().zip(p0).zip(p1).zip(p2).zip(p3) {
-        let a = simd.mul_add_f32s(u[0], *p0, *o);
-        let b = simd.mul_f32s(u[1], *p1);
-        let a = simd.mul_add_f32s(u[2], *p2, a);
-        let b = simd.mul_add_f32s(u[3], *p3, b);
+        let a = simd.mul_add_f32s(u0, *p0, *o);
+        let b = simd.mul_f32s(u1, *p1);
+        let a = simd.mul_add_f32s(u2, *p2, a);
+        let b = simd.mul_add_f32s(u3, *p3, b);
         *o = simd.add_f32s(a, b);
     }
 }
