@@ -1,0 +1,119 @@
+"""iALS: time per iteration and NDCG@20 of Vitrina and of `implicit`, on the Gowalla split.
+
+Both run in turns (A B A B …) with two threads each, so that whatever else the machine does hits both alike; compare
+medians and ratios, not seconds. Same factors, iterations, confidence and regularization:
+
+    implicit   min Σ c (p - x'y)² + λ (Σ|x|² + Σ|y|²),     c = 1 + 1/α on observed pairs, 1 elsewhere
+    Vitrina    the same divided by 1/α: observed pairs weigh 1 more than the unobserved α, regularization α λ
+
+    python bench/ials/compare.py --data DATA/gowalla --factors 64 256 --rounds 3
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["RAYON_NUM_THREADS"] = "2"
+
+import numpy as np
+import scipy.sparse as sp
+from implicit.cpu.als import AlternatingLeastSquares
+
+
+def read(path):
+    users, items = [], []
+    for line in open(path):
+        user, *row = map(int, line.split())
+        users += [user] * len(row)
+        items += row
+    return np.array(users), np.array(items)
+
+
+def ndcg_at_20(model, train, test):
+    """Full ranking without the user's train items, ideal DCG with min(20, |test|): the protocol of docs/quality.md."""
+    discounts = 1 / np.log2(np.arange(20) + 2)
+    values = []
+    relevant = test.tolil().rows
+    for first in range(0, train.shape[0], 512):
+        users = np.arange(first, min(first + 512, train.shape[0]))
+        scores = model.user_factors[users] @ model.item_factors.T
+        rows, cols = train[users].nonzero()
+        scores[rows, cols] = -np.inf
+        top = np.argpartition(-scores, 20, axis=1)[:, :20]
+        top = np.take_along_axis(top, np.argsort(-np.take_along_axis(scores, top, 1), 1), 1)
+        for user, ranking in zip(users, top):
+            wanted = set(relevant[user])
+            if wanted:
+                hits = np.array([item in wanted for item in ranking])
+                values.append((hits * discounts).sum() / discounts[: min(20, len(wanted))].sum())
+    return float(np.mean(values))
+
+
+def run_implicit(train, test, args, factors, use_cg, seed):
+    model = AlternatingLeastSquares(
+        factors=factors, regularization=args.regularization, alpha=1 + 1 / args.alpha, iterations=args.epochs,
+        use_cg=use_cg, num_threads=2, random_state=seed,
+    )
+    # The elapsed time that implicit hands to a callback is that of the iteration alone.
+    seconds, cpu = [], [time.process_time()]
+
+    def callback(iteration, elapsed, loss):
+        seconds.append(elapsed)
+        cpu.append(time.process_time())
+
+    model.fit(train, show_progress=False, callback=callback)
+    # Iteration 1 would also count the conversions before it.
+    return {"epoch_seconds": seconds, "cpu_seconds": np.diff(cpu)[1:].tolist(), "ndcg@20": ndcg_at_20(model, train, test)}
+
+
+def run_vitrina(args, factors, seed):
+    command = [args.binary, args.data, factors, args.epochs, args.alpha, args.alpha * args.regularization, seed]
+    return json.loads(subprocess.check_output([str(part) for part in command]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
+    parser.add_argument("--binary", default="target/release/examples/ials_bench")
+    parser.add_argument("--factors", type=int, nargs="+", default=[64, 256])
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--alpha", type=float, default=0.025)
+    parser.add_argument("--regularization", type=float, default=10.0, help="λ in implicit's scale")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--solvers", nargs="+", default=["cg", "exact"], choices=["cg", "exact"])
+    args = parser.parse_args()
+
+    (users, items), (test_users, test_items) = (read(pathlib.Path(args.data) / name) for name in ("train.txt", "test.txt"))
+    shape = (max(users.max(), test_users.max()) + 1, max(items.max(), test_items.max()) + 1)
+    matrix = lambda u, i: sp.csr_matrix((np.ones(len(u), np.float32), (u, i)), shape)
+    train, test = matrix(users, items), matrix(test_users, test_items)
+
+    print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.epochs} iterations, alpha {args.alpha}, λ {args.regularization}")
+    for factors in args.factors:
+        runs = {"vitrina": lambda seed: run_vitrina(args, factors, seed)}
+        for solver in args.solvers:
+            runs[f"implicit {solver}"] = lambda seed, solver=solver: run_implicit(train, test, args, factors, solver == "cg", seed)
+        seconds = {name: [] for name in runs}
+        cpu = {name: [] for name in runs}
+        ndcg = {name: [] for name in runs}
+        for seed in range(args.rounds):
+            for name, run in runs.items():
+                result = run(seed)
+                seconds[name] += result["epoch_seconds"]
+                cpu[name] += result["cpu_seconds"]
+                ndcg[name].append(result["ndcg@20"])
+        of = lambda times, name: statistics.median(times[name])
+        for name in runs:
+            wall, busy = of(seconds, name), of(cpu, name)
+            print(
+                f"{factors:5} factors  {name:15} wall {wall:7.3f} s/iteration ({wall / of(seconds, 'vitrina'):5.2f} × ours)"
+                f"  CPU {busy:7.3f} s ({busy / of(cpu, 'vitrina'):5.2f} × ours)  NDCG@20 {np.mean(ndcg[name]):.4f}",
+                flush=True,
+            )
+
+
+main()
