@@ -87,8 +87,9 @@ impl Image {
     }
 
     fn journal(&self) -> &(PathBuf, Vec<u8>) {
-        let journals = self.0.iter().filter(|(path, _)| path.extension().is_some_and(|extension| extension == "jnl"));
-        journals.last().unwrap()
+        let mut journals =
+            self.0.iter().filter(|(path, _)| path.extension().is_some_and(|extension| extension == "jnl"));
+        journals.next_back().unwrap()
     }
 }
 
@@ -99,7 +100,8 @@ fn a_cut_journal_is_an_error_or_a_prefix_of_whole_batches() {
     let image = Image::of(original.path());
     let (journal, bytes) = image.journal();
     let reach = bytes.len().min(64 << 10);
-    let cuts = count("VITRINA_TEST_CUTS", 120).min(reach);
+    let cuts = count("VITRINA_TEST_CUTS", 60).min(reach);
+    let mut forgetful = 0;
     for n in 0..cuts {
         let length = bytes.len() - 1 - n * reach / cuts;
         let cut = |path: &Path, bytes: &mut Vec<u8>| {
@@ -122,7 +124,10 @@ fn a_cut_journal_is_an_error_or_a_prefix_of_whole_batches() {
         fs::remove_file(folder.path().join("acknowledged")).unwrap();
         let log = match open(folder.path()) {
             // Rows had reached a table before what deduplicates them did.
-            Err(StoreError::Corrupt { .. }) => continue,
+            Err(StoreError::Corrupt { .. }) => {
+                forgetful += 1;
+                continue;
+            }
             log => log.unwrap_or_else(|error| panic!("cut at {length}: {error}")),
         };
         let read = log.read(Position::START, usize::MAX).unwrap();
@@ -132,6 +137,8 @@ fn a_cut_journal_is_an_error_or_a_prefix_of_whole_batches() {
         let duplicates = again.iter().filter(|verdict| **verdict == Appended::Duplicate).count();
         assert_eq!(duplicates, read.len(), "cut at {length}: a retry adds exactly what is missing");
     }
+    println!("{cuts} cuts: {} opened with a prefix, {forgetful} refused", cuts - forgetful);
+    assert!(forgetful < cuts, "no cut journal could be opened");
 }
 
 #[test]
@@ -142,7 +149,7 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
     let total: u64 = image.0.iter().map(|(_, bytes)| bytes.len() as u64).sum();
     let mut random = Random(3);
     let (mut harmless, mut refused) = (0, 0);
-    for trial in 0..count("VITRINA_TEST_FLIPS", 250) {
+    for trial in 0..count("VITRINA_TEST_FLIPS", 150) {
         let (mut at, bit) = (random.below(total) as usize, 1 << random.below(8));
         let (target, _) = image
             .0
@@ -165,8 +172,8 @@ fn a_flipped_bit_is_an_error_or_changes_nothing() {
             Err(StoreError::Corrupt { .. } | StoreError::Unavailable { .. }) => refused += 1,
             Err(other) => panic!("{place}: {other}"),
         }
-        println!("{place}: {harmless} harmless, {refused} refused");
     }
+    println!("{harmless} flips were harmless, {refused} were refused");
     assert!(refused > 0, "no flip was noticed");
 }
 

@@ -73,7 +73,10 @@ impl Model {
 
 /// Few users, some of them seen before a login too.
 fn event(n: u64) -> domain::Event {
-    domain::Event { anonymous: (n % 7 == 0).then(|| sample::user(n % 3)), ..sample::event_of(n, sample::user(n % 5)) }
+    domain::Event {
+        anonymous: n.is_multiple_of(7).then(|| sample::user(n % 3)),
+        ..sample::event_of(n, sample::user(n % 5))
+    }
 }
 
 proptest! {

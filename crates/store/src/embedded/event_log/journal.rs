@@ -74,7 +74,7 @@ pub fn set_torn_aside(folder: &Path) -> Result<Aside> {
         }
         tracing::warn!(journal = %journal.display(), at, "the journal ended in an unfinished batch, which was dropped");
         let copy = journal.with_extension("torn");
-        fs::copy(&journal, &copy).map_err(io)?;
+        fs::copy(journal, &copy).map_err(io)?;
         aside.copies.push((journal.clone(), copy));
     }
     Ok(aside)
