@@ -107,7 +107,9 @@ impl LiveTally {
     pub fn open(shop: Shop, log: &dyn EventLog, settings: &dyn Settings) -> Result<Self> {
         let saved = settings.get(KEY)?.and_then(|value| {
             serde_json::from_value(value)
-                .inspect_err(|error| tracing::warn!(%error, "the saved tally is unreadable and is made anew from the log"))
+                .inspect_err(
+                    |error| tracing::warn!(%error, "the saved tally is unreadable and is made anew from the log"),
+                )
                 .ok()
         });
         let mut tally: Tally = saved.unwrap_or_default();
@@ -130,10 +132,8 @@ impl LiveTally {
     /// When the settings can't be written.
     pub fn save(&self, settings: &dyn Settings) -> Result<()> {
         let tally = self.get();
-        let value = serde_json::to_value(&tally).map_err(|error| store::StoreError::Unavailable {
-            store: "tally",
-            detail: error.to_string(),
-        })?;
+        let value = serde_json::to_value(&tally)
+            .map_err(|error| store::StoreError::Unavailable { store: "tally", detail: error.to_string() })?;
         settings.put(KEY, &value)
     }
 }
@@ -163,7 +163,11 @@ mod tests {
             consent: Consent::default(),
             placement: PlacementId::new("home").ok(),
             recommendation_id: RecommendationId::new("r").ok(),
-            products: vec![Line { price: Some(Money::new(minor, currency)), quantity: 2, ..Line::of(ProductId::new("a").unwrap()) }],
+            products: vec![Line {
+                price: Some(Money::new(minor, currency)),
+                quantity: 2,
+                ..Line::of(ProductId::new("a").unwrap())
+            }],
             order: Some(Order::of(OrderId::new(format!("o{position}")).unwrap())),
             details: Default::default(),
         };

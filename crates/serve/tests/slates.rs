@@ -1,0 +1,193 @@
+//! Given these products, this history and this question: that slate.
+
+use std::sync::Arc;
+
+use domain::*;
+use features::Profile;
+use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
+use serve::{ModelSet, Policy, Shelf, Shopper, Snapshot, recommend};
+
+const N: usize = 12;
+const NOW: i64 = 1_785_000_000;
+
+fn id(number: usize) -> ProductId {
+    ProductId::new(format!("p{number}")).unwrap()
+}
+
+/// Even products are cups, odd ones are shoes; `p0` is most popular among the even ones, `p1` among the odd ones.
+fn shelf() -> Shelf {
+    let product = |number: usize| {
+        let mut product = Product::new(id(number), format!("Producto {number}"));
+        product.categories = vec!["Todo".into(), if number % 2 == 0 { "Tazas" } else { "Zapatos" }.into()];
+        product.price = Some(Money::new(1_000 * number as i64 + 100, Currency::PEN));
+        Arc::new(product)
+    };
+    Shelf::new((0..N).map(product).collect())
+}
+
+/// Forty users, the even ones of whom like even products and the odd ones odd products.
+fn models(names: &[&str]) -> ModelSet {
+    let liked = |user: usize| (0..N).filter(move |item| item % 2 == user % 2 && (item + user) % 5 != 0);
+    let cells: Vec<Interaction> = (0..40)
+        .flat_map(|user| liked(user).map(move |item| (user, item)))
+        .map(|(user, item)| Interaction { user: user as u32, item: item as u32, weight: 1.0, timestamp: NOW - 1_000 })
+        .collect();
+    let interactions = Interactions::new(40, N, &cells).unwrap();
+    let fit = |name: &&str| {
+        let options: [(&str, &str); 0] = [];
+        catalogue::fit(name, &options, &TrainingData::new(&interactions), &FitContext::quiet(1)).unwrap()
+    };
+    let version = ModelVersion::new("v1").unwrap();
+    ModelSet::new(
+        Some(version),
+        Some(Timestamp::from_seconds(NOW)),
+        (0..N).map(id).collect(),
+        names.iter().map(fit).collect(),
+    )
+}
+
+fn shop(names: &[&str]) -> Snapshot {
+    Snapshot::new(Arc::new(models(names)), Arc::new(shelf()))
+}
+
+const ALL: &[&str] = &["popular", "trending", "item-knn", "ials"];
+
+fn event(kind: EventKind, position: u64, product: usize) -> Recorded {
+    let event = Event {
+        message_id: MessageId::new(format!("m{position}")).unwrap(),
+        kind,
+        user: UserKey([1; 16]),
+        anonymous: None,
+        session_id: None,
+        occurred_at: Timestamp::from_seconds(NOW - 100 + position as i64),
+        received_at: Timestamp::from_seconds(NOW),
+        channel: Channel::Server,
+        consent: Consent::default(),
+        placement: None,
+        recommendation_id: None,
+        products: vec![Line::of(id(product))],
+        order: (kind == EventKind::OrderCompleted).then(|| Order::of(OrderId::new(format!("o{position}")).unwrap())),
+        details: Default::default(),
+    };
+    Recorded { position: Position(position), event }
+}
+
+fn shopper(events: &[(EventKind, usize)]) -> Shopper {
+    let mut profile = Profile::default();
+    for (i, (kind, product)) in events.iter().enumerate() {
+        profile.fold(&event(*kind, i as u64 + 1, *product));
+    }
+    Shopper::of(profile)
+}
+
+fn query(n: usize) -> Query {
+    Query {
+        placement: PlacementId::new("home").unwrap(),
+        user: Some(UserKey([1; 16])),
+        anonymous: None,
+        products: Vec::new(),
+        cart: Vec::new(),
+        filters: Filters::default(),
+        exclude: Vec::new(),
+        n,
+        explain: false,
+        now: Timestamp::from_seconds(NOW),
+    }
+}
+
+fn ask(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Slate {
+    recommend(snapshot, shopper, query, Policy::default(), RecommendationId::new("r1").unwrap())
+}
+
+fn numbers(slate: &Slate) -> Vec<usize> {
+    slate.items.iter().map(|item| item.product_id.as_str()[1..].parse().unwrap()).collect()
+}
+
+#[test]
+fn taste_comes_first_and_the_reason_names_what_was_viewed() {
+    let slate = ask(&shop(ALL), &shopper(&[(EventKind::ProductViewed, 3)]), &query(4));
+    assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "{slate:?}");
+    assert_eq!((slate.strategy.as_str(), slate.personalized), ("personal", true));
+    assert_eq!(slate.items[0].position, 1);
+    let other = slate.items.iter().find(|item| item.product_id != id(3)).unwrap();
+    assert_eq!(other.reason, Reason::BecauseYouViewed { seed_product_id: id(3) });
+    assert_eq!(slate.freshest_event_at, Some(Timestamp::from_seconds(NOW - 99)));
+}
+
+#[test]
+fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
+    let bought = shopper(&[(EventKind::OrderCompleted, 3)]);
+    let slate = ask(&shop(ALL), &bought, &query(N));
+    assert!(!numbers(&slate).contains(&3));
+    assert!(slate.dropped.contains(&("purchased".to_owned(), 1)), "{:?}", slate.dropped);
+    let policy = Policy { recommend_purchased: true };
+    let slate = recommend(&shop(ALL), &bought, &query(N), policy, RecommendationId::new("r").unwrap());
+    assert!(numbers(&slate).contains(&3));
+}
+
+#[test]
+fn each_rung_answers_when_the_ones_above_are_gone() {
+    let newcomer = Shopper::default();
+    let rungs: [(&[&str], &str); 3] = [(ALL, "trending"), (&["popular"], "popular"), (&[], "catalog")];
+    for (names, strategy) in rungs {
+        let slate = ask(&shop(names), &newcomer, &query(N));
+        assert_eq!((slate.strategy.as_str(), slate.items.len(), slate.personalized), (strategy, N, false), "{names:?}");
+    }
+    let known = shopper(&[(EventKind::ProductViewed, 3)]);
+    assert_eq!(ask(&shop(&["popular", "item-knn"]), &known, &query(2)).strategy, "personal");
+    let in_category = ask(&shop(&["popular"]), &known, &query(3));
+    assert_eq!(in_category.strategy, "category");
+    assert_eq!(in_category.items[0].reason, Reason::PopularInCategory { category: "Zapatos".into() });
+    let empty = ask(&Snapshot::default(), &known, &query(3));
+    assert_eq!((empty.strategy.as_str(), empty.items.len()), ("empty", 0));
+    let codes: Vec<&str> = empty.notices.iter().map(|notice| notice.code.as_str()).collect();
+    assert_eq!(codes, ["no_model", "no_catalog", "short_slate"]);
+}
+
+#[test]
+fn a_product_page_asks_what_goes_with_it_and_never_shows_it_again() {
+    let mut beside = query(4);
+    beside.products = vec![id(4), ProductId::new("unheard-of").unwrap()];
+    let slate = ask(&shop(ALL), &shopper(&[(EventKind::ProductViewed, 3)]), &beside);
+    assert!(numbers(&slate).iter().all(|n| n % 2 == 0 && *n != 4), "{slate:?}");
+    assert_eq!(slate.items[0].reason, Reason::SimilarTo { seed_product_id: id(4) });
+    assert_eq!(slate.notices[0].code, "unknown_products");
+}
+
+#[test]
+fn a_filter_reaches_down_the_ladder_rather_than_empty_the_slate() {
+    let mut cheap_cups = query(3);
+    cheap_cups.filters = Filters {
+        categories: vec!["Tazas".into()],
+        price_max: Some(Money::new(5_000, Currency::PEN)),
+        ..Filters::default()
+    };
+    let slate = ask(&shop(ALL), &shopper(&[(EventKind::ProductViewed, 3)]), &cheap_cups);
+    let mut got = numbers(&slate);
+    got.sort_unstable();
+    assert_eq!(got, [0, 2, 4]);
+    let mut none = query(3);
+    none.exclude = (0..N).map(id).collect();
+    let slate = ask(&shop(ALL), &Shopper::default(), &none);
+    assert_eq!((slate.items.len(), slate.dropped[0].clone()), (0, ("exclude_list".to_owned(), N)));
+}
+
+#[test]
+fn shares_of_an_explanation_add_up_to_the_score() {
+    let mut asked = query(6);
+    asked.explain = true;
+    let seen = [(EventKind::ProductViewed, 3), (EventKind::ProductAdded, 5), (EventKind::OrderCompleted, 7)];
+    for names in [ALL, &["popular", "item-knn"], &["popular", "item-knn", "hybrid"]] {
+        for item in ask(&shop(names), &shopper(&seen), &asked).items {
+            let sum: f32 = item.parts.iter().map(|part| part.value).sum();
+            assert!((sum - item.score).abs() <= 1e-4 * item.score.abs().max(1.0), "{names:?}: {sum} against {item:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_question_gets_the_same_slate() {
+    let snapshot = shop(ALL);
+    let seen = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 4)]);
+    assert_eq!(ask(&snapshot, &seen, &query(N)), ask(&snapshot, &seen, &query(N)));
+}
