@@ -113,8 +113,8 @@ impl Cleaner<'_> {
         match text {
             Some(id) if is_one_of(&KNOWN) => self.key(&id, |id| self.pseudonyms.known(self.shop, id)),
             Some(id) if is_one_of(&ANONYMOUS) => self.key(&id, |id| self.pseudonyms.anonymous(self.shop, id)),
-            Some(_) if is_one_of(&PERSONAL) && depth > 0 || name.eq_ignore_ascii_case("email") => "[hidden]".into(),
-            None if is_one_of(&PERSONAL) && !value.is_null() => "[hidden]".into(),
+            // A `name` at the top is an event's or a product's.
+            _ if is_personal(name) && !value.is_null() && !(depth == 0 && name == "name") => "[hidden]".into(),
             _ => self.value(value, depth + 1),
         }
     }

@@ -144,10 +144,10 @@ fn a_damaged_parquet_file_is_an_error_and_never_a_panic() {
     ]);
     let quiet = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let read = |bytes: &[u8]| {
+    let read = |bytes: &[u8]| -> Result<(), FormatError> {
         let (_folder, path) = folder_with("e.parquet", bytes);
-        let source = Source::events(&path, Some(Format::Parquet), &options())?;
-        source.chunks.map(|chunk| chunk.map(drop)).collect::<Result<(), FormatError>>()
+        let mut source = Source::events(&path, Some(Format::Parquet), &options())?;
+        source.chunks.try_for_each(|chunk| chunk.map(drop))
     };
     let mut n_errors = 0;
     for cut in (0..bytes.len()).step_by(37) {
@@ -283,8 +283,7 @@ fn a_catalogue_is_read_under_merchant_center_s_names() {
 
 #[test]
 fn users_lose_what_would_name_them() {
-    let csv =
-        "user_id,user_segment,user_preferences,email,name,city,note\nu1,vip,Hogar|Moda,a@b.pe,Ana,Lima,tel 987654321\n";
+    let csv = "user_id,user_segment,user_preferences,email,name,city,note\nu1,vip,Hogar|Moda,a@b.pe,Ana,Lima,tel 987654321\n,,,,Eva,,\n";
     let (_folder, path) = folder_with("users.csv", csv.as_bytes());
     let source = Source::users(&path, None, &options()).unwrap();
     let chunks: Vec<_> = source.chunks.collect::<Result<_, _>>().unwrap();
@@ -293,6 +292,9 @@ fn users_lose_what_would_name_them() {
     assert_eq!(traits.preferences, ["Hogar", "Moda"]);
     let attributes: Vec<_> = traits.attributes.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     assert_eq!(attributes, [("city", "Lima"), ("note", "tel [number]")]);
+    let refused = &chunks[0].refused[0];
+    assert_eq!((refused.row, refused.refusal.code), (3, "missing_field"));
+    assert!(!refused.raw.as_ref().unwrap().to_string().contains("Eva"), "a name never gets to quarantine");
 }
 
 /// The sample shop that the project ships. The figures were counted from the same file with pandas.

@@ -16,7 +16,7 @@ const ATTRIBUTES_MAX: usize = 100;
 pub fn from_table(rows: Rows) -> Chunks<(String, UserTraits)> {
     convert(rows, |row| match user(&row) {
         Ok(user) => Ok(Some(user)),
-        Err(refusal) => Err((refusal, Value::Object(row))),
+        Err(refusal) => Err((refusal, Value::Object(row.into_iter().filter(|(name, _)| !is_personal(name)).collect()))),
     })
 }
 
