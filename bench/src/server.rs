@@ -101,11 +101,19 @@ impl Drop for Server {
 
 /// User and system time of a process, `self` for our own.
 pub fn cpu_seconds(process: &str) -> f64 {
+    cpu_ticks(process, 11) / TICKS_PER_SECOND
+}
+
+/// User and system time of all our children that have ended.
+pub fn cpu_seconds_of_ended_children() -> f64 {
+    cpu_ticks("self", 13) / TICKS_PER_SECOND
+}
+
+/// The sum of two neighbouring fields of /proc/PID/stat, counted after the name, which may hold blanks.
+fn cpu_ticks(process: &str, at: usize) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    // The name in brackets may hold blanks; fields are counted after it.
-    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / TICKS_PER_SECOND
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    fields.skip(at).take(2).filter_map(|text| text.parse::<f64>().ok()).sum()
 }
 
 fn free_port() -> anyhow::Result<u16> {

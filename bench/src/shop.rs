@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     http,
-    server::Server,
+    server::{Server, cpu_seconds_of_ended_children},
     synthetic::{self, FileKind, Size},
 };
 
@@ -145,18 +145,24 @@ pub fn synthetic(vitrina: Vitrina, data: &Path, size: Size, models: &[&str]) -> 
         let generate_seconds = started.elapsed().as_secs_f64();
         let file_bytes = fs::metadata(&events)?.len();
         let catalog = vitrina.import(data, "catalog", &products, "csv")?;
+        let (started, cpu) = (Instant::now(), cpu_seconds_of_ended_children());
         let imported = vitrina.import(data, "events", &events, "parquet")?;
+        let import_command_seconds = started.elapsed().as_secs_f64();
+        let import_cpu_seconds = cpu_seconds_of_ended_children() - cpu;
         fs::remove_file(&events)?;
         let mut train = vec!["train"];
         train.extend(models.iter().flat_map(|model| ["--model", *model]));
-        let started = Instant::now();
+        let (started, cpu) = (Instant::now(), cpu_seconds_of_ended_children());
         let trained = vitrina.run(data, &train)?;
         made = json!({
             "generate_seconds": generate_seconds,
             "file_bytes": file_bytes,
             "catalog": catalog,
             "import": imported,
+            "import_command_seconds": import_command_seconds,
+            "import_cpu_seconds": import_cpu_seconds,
             "models": models,
+            "train_cpu_seconds": cpu_seconds_of_ended_children() - cpu,
             "train_seconds": started.elapsed().as_secs_f64(),
             "facts": trained["manifest"]["facts"],
             "metrics": trained["manifest"]["metrics"],
