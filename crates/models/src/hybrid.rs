@@ -43,7 +43,7 @@ pub struct Hybrid {
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Hybrid> {
     let names: Vec<&str> = options.word("sources").split(',').collect();
     let fit_sources = |interactions: &Interactions| -> Result<Vec<Box<dyn Model>>> {
-        names.iter().map(|name| fit_source(name, options, &TrainingData { interactions, ..*data }, context)).collect()
+        names.iter().map(|name| fit_source(name, options, &TrainingData::new(interactions), context)).collect()
     };
     let held_out = hold_out(data.interactions, options, context.seed)?;
     let trial = fit_sources(&held_out.train)?;

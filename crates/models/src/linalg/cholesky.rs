@@ -13,7 +13,7 @@ const PANEL: usize = 4;
 /// Values left of the diagonal are scratch.
 #[inline(always)]
 pub(crate) fn factor<S: Simd>(simd: S, m: &mut [f32], stride: usize, n: usize) {
-    debug_assert!(stride % LANES == 0 && n < stride);
+    debug_assert!(stride.is_multiple_of(LANES) && n < stride);
     let mut first = 0;
     while first < n {
         let last = (first + PANEL).min(n);

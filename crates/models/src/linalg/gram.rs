@@ -19,7 +19,7 @@ pub(crate) fn gram_upper<S: Simd>(
     (out, out_stride): (&mut [f32], usize),
 ) {
     let lanes = S::F32_LANES;
-    debug_assert!(width % LANES == 0 && first % TILE == 0 && width <= stride);
+    debug_assert!(width.is_multiple_of(LANES) && first.is_multiple_of(TILE) && width <= stride);
     let mut i = first;
     while i < last {
         let mut j = i / LANES * LANES;
@@ -68,7 +68,7 @@ fn tile<S: Simd, const W: usize>(
 /// The full symmetric `AᵀA` (`width × width`, f64) on all cores. Sums of a few hundred rows are taken in f32 and
 /// added up in f64; their order is fixed, so the result does not depend on the number of threads.
 pub fn gram(rows: &[f32], width: usize) -> Vec<f64> {
-    assert!(width % LANES == 0 && width > 0, "width {width} is whole vectors");
+    assert!(width.is_multiple_of(LANES) && width > 0, "width {width} is whole vectors");
     let mut out = vec![0.0f64; width * width];
     out.par_chunks_mut(LANES * width).enumerate().for_each(|(strip, out)| {
         Arch::new().dispatch(Strip { rows, width, first: strip * LANES, out });

@@ -20,7 +20,7 @@ pub struct Panels {
 impl Panels {
     /// Packs `n` rows of `width` numbers.
     pub fn pack(rows: &[f32], width: usize) -> Self {
-        assert!(width > 0 && rows.len() % width == 0, "{} numbers are rows of {width}", rows.len());
+        assert!(width > 0 && rows.len().is_multiple_of(width), "{} numbers are rows of {width}", rows.len());
         let n = rows.len() / width;
         let mut values = vec![0.0; n.div_ceil(PANEL) * PANEL * width];
         values.par_chunks_mut(PANEL * width).zip(rows.par_chunks(PANEL * width)).for_each(|(panel, rows)| {
