@@ -210,7 +210,11 @@ fn a_parquet_file_and_its_own_column_names_are_read() {
     let import_parquet = |more: &[&str]| import(&second, "events", &parquet[0], more);
     let report = import_parquet(&[]);
     assert_eq!((came_to(&report), &report["format"]), ((100, 0, 0), &json!("parquet")), "{report}");
-    assert_eq!(came_to(&import_parquet(&["--map", "event_kind=event"])), (0, 100, 0), "the same rows by another column");
+    assert_eq!(
+        came_to(&import_parquet(&["--map", "event_kind=event"])),
+        (0, 100, 0),
+        "the same rows by another column"
+    );
     let file = parquet[0].to_str().unwrap();
     let unclear = refusal(&second, &["import", "events", file, "--map", "interaction_type=reason"]);
     assert!(unclear.contains("what happened") && unclear.contains("--map COLUMN=FIELD"), "{unclear}");

@@ -89,6 +89,10 @@ impl Amount {
 /// Longest accepted name; Google Retail allows as much.
 const NAME_BYTES_MAX: usize = 1_000;
 const DESCRIPTION_BYTES_MAX: usize = 20_000;
+/// Brand, seller, links, a step of the category path, an attribute: what is kept in memory for every product.
+const FIELD_BYTES_MAX: usize = 2_000;
+const CATEGORIES_MAX: usize = 10;
+const ATTRIBUTES_MAX: usize = 100;
 
 impl ProductBody {
     fn into_product(self, currency: Currency) -> Result<Product> {
@@ -105,6 +109,20 @@ impl ProductBody {
             Some(Category::Path(path)) => path,
             Some(Category::Text(text)) => text.split('>').map(|part| part.trim().to_owned()).collect(),
         };
+        let texts = [&self.brand, &self.seller, &self.link, &self.image_link].into_iter().flatten();
+        let attributes = self.attributes.iter().flat_map(|(name, value)| [name, value]);
+        if texts.chain(&categories).chain(attributes).any(|text| text.len() > FIELD_BYTES_MAX) {
+            return Err(named(&format!(
+                "brand, seller, links, categories and attributes must have at most {FIELD_BYTES_MAX} bytes each"
+            )));
+        }
+        if categories.len() > CATEGORIES_MAX || self.attributes.len() > ATTRIBUTES_MAX {
+            return Err(named(&format!(
+                "got {} categories and {} attributes; at most {CATEGORIES_MAX} and {ATTRIBUTES_MAX} are accepted",
+                categories.len(),
+                self.attributes.len()
+            )));
+        }
         let amount = |field: &str, amount: Option<Amount>| amount.map(|a| a.money(field, currency)).transpose();
         Ok(Product {
             name: self.name.trim().to_owned(),

@@ -31,6 +31,25 @@ pub struct UserBody {
     attributes: BTreeMap<String, String>,
 }
 
+/// Longest accepted text of a trait, and most preferences and attributes of a user.
+const TRAIT_BYTES_MAX: usize = 1_000;
+const TRAITS_MAX: usize = 100;
+
+impl UserBody {
+    fn check(&self) -> Result<()> {
+        let attributes = self.attributes.iter().flat_map(|(name, value)| [name, value]);
+        let longest = self.segment.iter().chain(&self.preferences).chain(attributes).map(String::len).max();
+        let most = self.preferences.len().max(self.attributes.len());
+        if longest.unwrap_or(0) > TRAIT_BYTES_MAX || most > TRAITS_MAX {
+            return Err(Problem::parameter(format!(
+                "user {}: at most {TRAITS_MAX} preferences and attributes of {TRAIT_BYTES_MAX} bytes each are accepted",
+                self.user_id.chars().take(64).collect::<String>()
+            )));
+        }
+        Ok(())
+    }
+}
+
 /// One user or several.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged)]
@@ -52,6 +71,7 @@ pub async fn put(
         .into_iter()
         .map(|body| {
             let key = engine.user_key(&body.user_id)?;
+            body.check()?;
             let UserBody { segment, preferences, attributes, .. } = body;
             Ok((key, UserTraits { segment, preferences, attributes }))
         })

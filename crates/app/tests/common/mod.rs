@@ -90,6 +90,13 @@ impl Server {
         }
     }
 
+    /// What the server said last, for whoever looks into a failure.
+    pub fn log_tail(&self) -> String {
+        let log = fs::read_to_string(self.data.join("server.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().filter(|line| !line.starts_with("  ")).collect();
+        lines[lines.len().saturating_sub(8)..].join("\n")
+    }
+
     /// Memory that the server holds now.
     pub fn rss_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.child.id());
