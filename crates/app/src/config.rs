@@ -202,7 +202,8 @@ fn merge(base: &mut Table, layer: Table, known: &Table, origin: &str) -> anyhow:
             let Some(default) = known_keys.get(&key) else {
                 bail!("{origin}: there is no key {section}.{key}{}", nearest(&key, known_keys.keys()));
             };
-            if !default.same_type(&value) && !(default.is_float() && value.is_integer()) {
+            let fits = default.same_type(&value) || (default.is_float() && value.is_integer());
+            if !fits {
                 let (got, wanted) = (value.type_str(), default.type_str());
                 bail!("{origin}: {section}.{key} must be of type {wanted} (such as {default}), got {got} {value}");
             }

@@ -62,6 +62,9 @@ pub struct Engine {
     _folder: Stores,
 }
 
+/// Names and what share of a whole each has, greatest first.
+pub type Shares = Vec<(String, f64)>;
+
 /// Whom a request is about.
 pub struct Who {
     pub user: Option<UserKey>,
@@ -269,7 +272,7 @@ impl Engine {
     }
 
     /// Shares of categories and brands in a user's history.
-    pub fn affinities(&self, profile: &Profile, snapshot: &Snapshot) -> (Vec<(String, f64)>, Vec<(String, f64)>) {
+    pub fn affinities(&self, profile: &Profile, snapshot: &Snapshot) -> (Shares, Shares) {
         let shares = |of: &dyn Fn(&Product) -> Option<String>| {
             let quality = |id: &ProductId| snapshot.shelf.get(id).and_then(|product| of(product));
             features::affinity::affinity(profile.history(), self.now(), AFFINITY_HALF_LIFE, quality)

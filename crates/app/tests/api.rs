@@ -162,7 +162,8 @@ fn an_erased_user_is_nowhere_left() {
 fn refusals_are_problems_with_a_code() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
-    let refusals: [(&str, &str, &[u8], (u16, &str)); 12] = [
+    type Refusal = (&'static str, &'static str, &'static [u8], (u16, &'static str));
+    let refusals: [Refusal; 12] = [
         ("GET", "/nothing", b"", (404, "not_found")),
         ("PATCH", "/v1/events", b"", (405, "method_not_allowed")),
         ("POST", "/v1/events", b"{", (400, "invalid_json")),

@@ -18,7 +18,7 @@ fn id(number: usize) -> ProductId {
 fn shelf() -> Shelf {
     let product = |number: usize| {
         let mut product = Product::new(id(number), format!("Producto {number}"));
-        product.categories = vec!["Todo".into(), if number % 2 == 0 { "Tazas" } else { "Zapatos" }.into()];
+        product.categories = vec!["Todo".into(), if number.is_multiple_of(2) { "Tazas" } else { "Zapatos" }.into()];
         product.price = Some(Money::new(1_000 * number as i64 + 100, Currency::PEN));
         Arc::new(product)
     };
@@ -27,7 +27,7 @@ fn shelf() -> Shelf {
 
 /// Forty users, the even ones of whom like even products and the odd ones odd products.
 fn models(names: &[&str]) -> ModelSet {
-    let liked = |user: usize| (0..N).filter(move |item| item % 2 == user % 2 && (item + user) % 5 != 0);
+    let liked = |user: usize| (0..N).filter(move |item| item % 2 == user % 2 && !(item + user).is_multiple_of(5));
     let cells: Vec<Interaction> = (0..40)
         .flat_map(|user| liked(user).map(move |item| (user, item)))
         .map(|(user, item)| Interaction { user: user as u32, item: item as u32, weight: 1.0, timestamp: NOW - 1_000 })

@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use store::{EventLog, Lake, Manifest, Registry, StoreError};
 
 use crate::{
-    dataset::{Dataset, DatasetError},
     evaluate::judge,
-    snapshot,
-    split::{Exclude, Split, SplitKind, SplitSpec, interactions, split},
+    snapshot::{self, TrainingSet},
+    split::Split,
 };
 
 /// What to fit and how: kept in the manifest, so that the same model can be made again.
@@ -66,7 +65,7 @@ pub enum TrainError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Snapshot(#[from] features::training::TrainingError),
     #[error(transparent)]
     Model(#[from] models::Error),
     #[error(
@@ -108,18 +107,17 @@ pub fn run(
     let position = stores.log.head();
     let step = |name: &str, done, of| progress(Step { name: name.to_owned(), done, of });
     snapshot::export(stores.log, stores.lake, position, &|at| step("snapshot", at.0, position.0))?;
-    let dataset = snapshot::dataset(stores.lake, &order.shop, position)?;
+    let mut set = snapshot::training_set(stores.lake, &order.shop, position, recipe.recommend_purchased)?;
+    thin(&mut set.split);
+    let candidate = measure(recipe, &set.split, progress, cancelled)?;
+    let rivals = rivals(stores.registry, recipe, &set.split, &candidate, progress, cancelled)?;
 
-    let split = judged_split(&dataset, recipe)?;
-    let candidate = measure(recipe, &split, progress, cancelled)?;
-    let rivals = rivals(stores.registry, recipe, &split, &candidate, progress, cancelled)?;
-
-    let (files, fit_seconds) = fit_all(recipe, &dataset, progress, cancelled)?;
+    let (files, fit_seconds) = fit_all(recipe, &set, progress, cancelled)?;
     let facts = BTreeMap::from([
-        ("n_users".to_owned(), dataset.n_users as f64),
-        ("n_items".to_owned(), dataset.n_items as f64),
-        ("n_interactions".to_owned(), dataset.records.len() as f64),
-        ("n_cases".to_owned(), split.cases.len() as f64),
+        ("n_users".to_owned(), set.n_users as f64),
+        ("n_items".to_owned(), set.item_ids.len() as f64),
+        ("n_interactions".to_owned(), set.all.n_interactions() as f64),
+        ("n_cases".to_owned(), set.split.cases.len() as f64),
         ("fit_seconds".to_owned(), fit_seconds),
         ("total_seconds".to_owned(), started.elapsed().as_secs_f64()),
     ]);
@@ -178,16 +176,10 @@ fn options_of(recipe: &Recipe, name: &str) -> Result<models::Options, TrainError
     Ok(spec.options(&pairs)?)
 }
 
-/// The newest part of the log judges, as serving would be asked: bought products are out where the shop says so.
-fn judged_split(dataset: &Dataset, recipe: &Recipe) -> Result<Split, TrainError> {
-    let exclude =
-        if recipe.recommend_purchased { Exclude::Nothing } else { Exclude::Types(vec!["purchase".to_owned()]) };
-    let spec = SplitSpec { exclude, ..SplitSpec::new(SplitKind::Temporal, dataset) };
-    let mut split = split(dataset, &spec, recipe.seed)?;
-    // Cases are ordered by the user's number, which follows the order of first events; a stride keeps old and new ones.
+/// Cases are in order of the user's key, which is as good as chance: a stride is a fair sample.
+fn thin(split: &mut Split) {
     let stride = split.cases.len().div_ceil(CASES_MAX).max(1);
-    split.cases = split.cases.into_iter().step_by(stride).collect();
-    Ok(split)
+    split.cases = std::mem::take(&mut split.cases).into_iter().step_by(stride).collect();
 }
 
 /// What a recipe reaches on a split.
@@ -294,18 +286,17 @@ fn gate(candidate: &Measured, rivals: &[Measured], ratio: f64) -> (bool, String)
 /// The models on all data, as files of the registry.
 fn fit_all(
     recipe: &Recipe,
-    dataset: &Dataset,
+    set: &TrainingSet,
     progress: &(dyn Fn(Step) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<(BTreeMap<String, Vec<u8>>, f64), TrainError> {
     let started = Instant::now();
-    let interactions = interactions(dataset, &dataset.records, dataset.n_users)?;
     let mut files = BTreeMap::new();
     for name in &recipe.models {
-        let model = fit(recipe, name, &TrainingData::new(&interactions), "fit", progress, cancelled)?;
+        let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, cancelled)?;
         files.insert(format!("{name}.safetensors"), model.tensors().to_bytes()?);
     }
-    files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&dataset.item_ids).unwrap_or_default());
+    files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).unwrap_or_default());
     Ok((files, started.elapsed().as_secs_f64()))
 }
 

@@ -3,19 +3,23 @@
 //! Rows are written once and added to; a later snapshot writes only what the log has since. The rows of a person who
 //! asked to be forgotten are taken out of the files ([`forget`]).
 
-use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use arrow::{
-    array::{Array, AsArray, BooleanArray, RecordBatch},
+    array::{Array, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray},
     compute::filter_record_batch,
     datatypes::Int64Type,
 };
-use domain::{InteractionType, Position, UserKey};
-use features::lake::{INTERACTIONS, interaction_rows};
+use domain::{InteractionType, Position, ProductId, UserKey};
+use features::{
+    lake::{INTERACTIONS, interaction_rows},
+    training::{Training, TrainingRow},
+};
+use models::{Interaction, Interactions};
 use store::{EventLog, Lake, StoreError};
 
-use crate::dataset::{Dataset, NamedRecord};
 use crate::pipeline::TrainError;
+use crate::split::{Case, Split};
 
 /// Events in one file: about 10 MB of Parquet.
 const FILE_EVENTS: usize = 250_000;
@@ -71,54 +75,194 @@ fn exported(lake: &dyn Lake) -> Result<Position, StoreError> {
     Ok(ends.iter().filter_map(|file| positions(file)).map(|(_, last)| last).max().unwrap_or(Position::START))
 }
 
-/// The interactions up to a position that say what somebody likes, by users who allow to be learned from.
-///
-/// # Errors
-/// Of the lake, or when no interaction is left to learn from.
-pub fn dataset(lake: &dyn Lake, shop: &str, up_to: Position) -> Result<Dataset, TrainError> {
-    let weights: BTreeMap<&str, f32> = InteractionType::ALL
-        .into_iter()
-        .filter(|kind| kind.weight() > 0.0)
-        .map(|kind| (kind.as_str(), kind.weight()))
-        .collect();
-    let mut records = Vec::new();
-    for file in lake.files(INTERACTIONS)? {
-        if positions(&file).is_none_or(|(first, _)| first > up_to) {
-            continue;
-        }
-        for batch in lake.read(INTERACTIONS, &file)? {
-            push_records(&batch, up_to, &weights, &mut records);
-        }
-    }
-    if records.is_empty() {
-        return Err(TrainError::NothingToLearn { shop: shop.to_owned(), position: up_to });
-    }
-    Ok(Dataset::from_records(shop, "log", records)?)
+/// What a shop's log teaches: one matrix of everything, and a split of it at one moment that judges what is learned.
+pub struct TrainingSet {
+    /// Outside names of the matrix's columns.
+    pub item_ids: Vec<ProductId>,
+    pub n_users: usize,
+    pub all: Interactions,
+    pub split: Split,
 }
 
-fn push_records(batch: &RecordBatch, up_to: Position, weights: &BTreeMap<&str, f32>, records: &mut Vec<NamedRecord>) {
-    let text = |name: &str| batch.column_by_name(name).map(|column| column.as_string::<i32>());
-    let number = |name: &str| batch.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
-    let (Some(user), Some(product), Some(kind)) = (text("user_id"), text("product_id"), text("interaction_type"))
-    else {
-        return;
-    };
-    let (Some(position), Some(at)) = (number("position"), number("occurred_at_us")) else { return };
-    for row in 0..batch.num_rows() {
-        let is_learnable = user.is_valid(row) && product.is_valid(row) && kind.is_valid(row);
-        if !is_learnable || position.value(row) as u64 > up_to.0 {
-            continue;
-        }
-        let Some(weight) = weights.get(kind.value(row)) else { continue };
-        records.push(NamedRecord {
-            user_id: user.value(row).to_owned(),
-            item_id: product.value(row).to_owned(),
-            event_type: kind.value(row).to_owned(),
-            timestamp: at.value(row).div_euclid(1_000_000),
-            weight: *weight,
-            is_test: false,
-        });
+/// Share of the interactions, the oldest ones, that the judged models learn from.
+const TRAIN_SHARE: f64 = 0.85;
+
+/// The likings up to a position, by users who allow to be learned from, with the weights that serving gives a history.
+///
+/// # Errors
+/// Of the lake, or when there is nothing to learn from or to be judged by.
+pub fn training_set(
+    lake: &dyn Lake,
+    shop: &str,
+    up_to: Position,
+    recommend_purchased: bool,
+) -> Result<TrainingSet, TrainError> {
+    let nothing = || TrainError::NothingToLearn { shop: shop.to_owned(), position: up_to };
+    let cut = cut(lake, up_to)?.ok_or_else(nothing)?;
+    let all = likings(lake, up_to, i64::MIN..=i64::MAX)?;
+    let earlier = likings(lake, up_to, i64::MIN..=cut)?;
+    let later = likings(lake, up_to, cut + 1..=i64::MAX)?;
+    if earlier.is_empty() || later.is_empty() {
+        return Err(nothing());
     }
+    let users = Numbers::of(all.iter().map(|row| row.user));
+    let items = Numbers::of(all.iter().map(|row| row.product_id.clone()));
+    let train = matrix(&earlier, &users, &items)?;
+    let bought = if recommend_purchased { Vec::new() } else { bought(lake, up_to, cut, &users, &items)? };
+    let mut cases = Vec::new();
+    for rows in later.chunk_by(|left, right| left.user == right.user) {
+        let Some(user) = users.get(&rows[0].user) else { continue };
+        let excluded = bought_by(&bought, user);
+        let mut relevant: Vec<u32> = rows.iter().filter_map(|row| items.get(&row.product_id)).collect();
+        relevant.retain(|item| excluded.binary_search(item).is_err());
+        relevant.sort_unstable();
+        if !relevant.is_empty() {
+            cases.push(Case { history: train.history(user as usize), now: seconds(cut), relevant, excluded });
+        }
+    }
+    if cases.is_empty() {
+        return Err(nothing());
+    }
+    let all = matrix(&all, &users, &items)?;
+    let split = Split { name: "temporal".to_owned(), train, cases };
+    Ok(TrainingSet { n_users: users.len(), item_ids: items.values, all, split })
+}
+
+fn seconds(micros: i64) -> i64 {
+    micros.div_euclid(1_000_000)
+}
+
+/// Values in order, and the place of each.
+struct Numbers<T> {
+    values: Vec<T>,
+}
+
+impl<T: Ord> Numbers<T> {
+    fn of(values: impl Iterator<Item = T>) -> Self {
+        let mut values: Vec<T> = values.collect();
+        values.sort_unstable();
+        values.dedup();
+        Self { values }
+    }
+
+    fn get(&self, value: &T) -> Option<u32> {
+        self.values.binary_search(value).ok().map(|at| at as u32)
+    }
+
+    fn len(&self) -> usize {
+        self.values.len()
+    }
+}
+
+fn matrix(
+    rows: &[TrainingRow],
+    users: &Numbers<UserKey>,
+    items: &Numbers<ProductId>,
+) -> Result<Interactions, models::Error> {
+    let cell = |row: &TrainingRow| {
+        let (weight, timestamp) = (row.weight as f32, row.last_at.seconds());
+        Some(Interaction { user: users.get(&row.user)?, item: items.get(&row.product_id)?, weight, timestamp })
+    };
+    let cells: Vec<Interaction> = rows.iter().filter_map(cell).collect();
+    Interactions::new(users.len(), items.len(), &cells)
+}
+
+/// Calls `each` with every batch of rows up to a position.
+fn read_batches(
+    lake: &dyn Lake,
+    up_to: Position,
+    mut each: impl FnMut(RecordBatch) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    for file in lake.files(INTERACTIONS)? {
+        if positions(&file).is_some_and(|(first, _)| first <= up_to) {
+            lake.read(INTERACTIONS, &file)?.into_iter().try_for_each(&mut each)?;
+        }
+    }
+    Ok(())
+}
+
+fn text<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a StringArray> {
+    batch.column_by_name(name)?.as_string_opt::<i32>()
+}
+
+fn number<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {
+    batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()
+}
+
+/// The moment, in microseconds, up to which [`TRAIN_SHARE`] of the interactions lie; `None` when there are fewer than two.
+fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<i64>, TrainError> {
+    let mut times = Vec::new();
+    read_batches(lake, up_to, |batch| {
+        let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
+        let (Some(user), Some(product), Some(kind)) = columns else { return Ok(()) };
+        let (Some(position), Some(at)) = (number(&batch, "position"), number(&batch, "occurred_at_us")) else {
+            return Ok(());
+        };
+        let says_liking = |row: usize| {
+            user.is_valid(row)
+                && product.is_valid(row)
+                && kind.is_valid(row)
+                && kind.value(row) != InteractionType::Impression.as_str()
+                && position.value(row) as u64 <= up_to.0
+        };
+        times.extend((0..batch.num_rows()).filter(|row| says_liking(*row)).map(|row| at.value(row)));
+        Ok(())
+    })?;
+    if times.len() < 2 {
+        return Ok(None);
+    }
+    let place = ((times.len() as f64 * TRAIN_SHARE) as usize).clamp(1, times.len() - 1) - 1;
+    Ok(Some(*times.select_nth_unstable(place).1))
+}
+
+/// Who liked what within a stretch of time, as `features` defines it; in order of user and product.
+fn likings(lake: &dyn Lake, up_to: Position, time: RangeInclusive<i64>) -> Result<Vec<TrainingRow>, TrainError> {
+    let mut training = Training::new(up_to);
+    read_batches(lake, up_to, |batch| {
+        let Some(at) = number(&batch, "occurred_at_us") else { return Ok(()) };
+        let within: BooleanArray = at.iter().map(|at| at.map(|at| time.contains(&at))).collect();
+        Ok(training.add_batch(&filtered(&batch, &within)?)?)
+    })?;
+    Ok(training.finish())
+}
+
+/// What was bought up to the cut, returned or not, as sorted pairs: serving does not show it again either.
+fn bought(
+    lake: &dyn Lake,
+    up_to: Position,
+    cut: i64,
+    users: &Numbers<UserKey>,
+    items: &Numbers<ProductId>,
+) -> Result<Vec<(u32, u32)>, TrainError> {
+    let mut pairs = Vec::new();
+    read_batches(lake, up_to, |batch| {
+        let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
+        let (Some(user), Some(product), Some(kind)) = columns else { return Ok(()) };
+        let Some(at) = number(&batch, "occurred_at_us") else { return Ok(()) };
+        for row in 0..batch.num_rows() {
+            let is_purchase = kind.is_valid(row) && kind.value(row) == InteractionType::Purchase.as_str();
+            if !is_purchase || at.value(row) > cut || !user.is_valid(row) || !product.is_valid(row) {
+                continue;
+            }
+            let user = user.value(row).parse().ok().and_then(|user| users.get(&user));
+            let item = ProductId::new(product.value(row)).ok().and_then(|item| items.get(&item));
+            pairs.extend(user.zip(item));
+        }
+        Ok(())
+    })?;
+    pairs.sort_unstable();
+    pairs.dedup();
+    Ok(pairs)
+}
+
+fn bought_by(bought: &[(u32, u32)], user: u32) -> Vec<u32> {
+    let start = bought.partition_point(|(buyer, _)| *buyer < user);
+    bought[start..].iter().take_while(|(buyer, _)| *buyer == user).map(|(_, item)| *item).collect()
+}
+
+fn filtered(batch: &RecordBatch, keep: &BooleanArray) -> Result<RecordBatch, StoreError> {
+    filter_record_batch(batch, keep)
+        .map_err(|error| StoreError::Unavailable { store: "lake", detail: error.to_string() })
 }
 
 /// The lake's share of an erasure: files that hold rows of the person are written anew without them. Answers how many
@@ -151,6 +295,5 @@ fn without(batch: &RecordBatch, key: &str) -> Result<RecordBatch, StoreError> {
     };
     let keep: BooleanArray =
         (0..batch.num_rows()).map(|row| Some(!is_of("user_id", row) && !is_of("anonymous_id", row))).collect();
-    filter_record_batch(batch, &keep)
-        .map_err(|error| StoreError::Unavailable { store: "lake", detail: error.to_string() })
+    filtered(batch, &keep)
 }

@@ -287,7 +287,7 @@ fn non_empty(dataset: &Dataset, split: Split) -> Result<Split> {
     Ok(split)
 }
 
-pub(crate) fn interactions(dataset: &Dataset, records: &[Record], n_users: usize) -> Result<Interactions> {
+fn interactions(dataset: &Dataset, records: &[Record], n_users: usize) -> Result<Interactions> {
     let cells: Vec<Interaction> = records
         .iter()
         .map(|r| Interaction { user: r.user, item: r.item, weight: r.weight, timestamp: r.timestamp })

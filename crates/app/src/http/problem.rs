@@ -125,9 +125,7 @@ impl From<anyhow::Error> for Problem {
         };
         match error.downcast_ref::<train::pipeline::TrainError>() {
             Some(train::pipeline::TrainError::Store(_)) | None => Self::internal(format!("{error:#}")),
-            Some(train::pipeline::TrainError::NothingToLearn { .. } | train::pipeline::TrainError::Dataset(_)) => {
-                Self::new(Code::Conflict, error.to_string())
-            }
+            Some(train::pipeline::TrainError::NothingToLearn { .. }) => Self::new(Code::Conflict, error.to_string()),
             Some(other) => Self::parameter(other),
         }
     }

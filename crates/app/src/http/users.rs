@@ -14,7 +14,7 @@ use super::{
     problem::{Problem, Result},
     products::parse,
 };
-use crate::engine::Engine;
+use crate::engine::{Engine, Shares};
 
 /// What the shop tells us about one user.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -173,7 +173,7 @@ fn body(
     let currency = engine.shop.currency;
     let money = |minor: f64| MoneyBody::from(Money::new(minor.round() as i64, currency));
     let average = profile.avg_purchase_value_user(currency);
-    let shares = |affinities: Vec<(String, f64)>| {
+    let shares = |affinities: Shares| {
         affinities.into_iter().take(SHARES_SHOWN).map(|(name, share)| ShareBody { name, share }).collect()
     };
     let (categories, brands) = engine.affinities(profile, snapshot);

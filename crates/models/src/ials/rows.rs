@@ -178,8 +178,8 @@ impl Workspace {
                 for lane in 0..LANES {
                     let at = (k + lane) * stride + first;
                     let out = &mut self.observed[at..at + LANES];
-                    for column in 0..LANES {
-                        out[column] = block[column][lane];
+                    for (to, column) in out.iter_mut().zip(&block) {
+                        *to = column[lane];
                     }
                 }
             }

@@ -44,6 +44,7 @@ fn regularization_grows_with_frequency() {
 }
 
 /// Gaussian elimination in f64 on the normal equations as the papers print them.
+#[allow(clippy::needless_range_loop, reason = "Gauss and Jordan with the indices of the textbook")]
 fn solve_plainly(rows: &[f32], width: usize, chosen: &[(u32, f32)], alpha: f64, lambda: f64) -> Vec<f64> {
     let mut m = vec![vec![0.0f64; width + 1]; width];
     for h in rows.chunks(width) {
