@@ -53,6 +53,8 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
+    /// Held by an erasure: two at once would rewrite the same file of the lake, the second with what the first took out.
+    erasing: Mutex<()>,
     training: AtomicBool,
     training_step: Mutex<Option<train::pipeline::Step>>,
     impressions: Impressions,
@@ -113,6 +115,7 @@ impl Engine {
             live,
             snapshot: ArcSwap::default(),
             swapping: Mutex::new(()),
+            erasing: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
@@ -282,6 +285,7 @@ impl Engine {
 
     /// Forgets a person everywhere, and answers with the proof.
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
+        let _one_at_a_time = self.erasing.lock();
         let lake = training::LakeRows(&*self.stores.lake);
         let erasure = Erasure {
             log: &*self.stores.log,

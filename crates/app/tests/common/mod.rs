@@ -7,7 +7,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Value, json};
@@ -185,10 +185,17 @@ pub fn checkerboard(server: &Server, n_users: usize, n_products: usize) {
         .map(|p| json!({ "product_id": format!("p{p}"), "name": format!("Producto {p}"), "category": if p % 2 == 0 { "Par" } else { "Impar" }, "price": 10 + p }))
         .collect();
     server.call("PUT", "/v1/products", &Value::Array(products));
-    let events: Vec<Value> = (0..n_users)
+    let seen: Vec<(usize, usize)> = (0..n_users)
         .flat_map(|u| (0..n_products).filter(move |p| p % 2 == u % 2 && *p != u % n_products).map(move |p| (u, p)))
-        .map(|(u, p)| view(&format!("m{u}-{p}"), &format!("u{u}"), &format!("p{p}")))
         .collect();
+    // A second apart and in mixed order, so that the newest part holds events of many users who are known before.
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as usize;
+    let event = |(i, (u, p)): (usize, &(usize, usize))| {
+        let mut event = view(&format!("m{u}-{p}"), &format!("u{u}"), &format!("p{p}"));
+        event["timestamp"] = json!(now - seen.len() + i * 7_919 % seen.len());
+        event
+    };
+    let events: Vec<Value> = seen.iter().enumerate().map(event).collect();
     for chunk in events.chunks(500) {
         let verdicts = server.post("/v1/events", &Value::Array(chunk.to_vec()));
         assert_eq!(verdicts["accepted"], chunk.len(), "{verdicts}");
