@@ -223,7 +223,8 @@ mod tests {
 
     #[test]
     fn both_arrivals_keep_the_rate() {
-        assert_eq!(plan(Arrivals::Constant).schedule().len(), 9_999);
+        let constant = plan(Arrivals::Constant).schedule();
+        assert!(constant.len().abs_diff(10_000) <= 1, "{}", constant.len());
         let poisson = plan(Arrivals::Poisson).schedule();
         assert!((9_700..10_300).contains(&poisson.len()), "{}", poisson.len());
         assert!(poisson.is_sorted());
