@@ -53,8 +53,8 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
-    /// Held by an erasure: two at once would rewrite the same file of the lake, the second with what the first took out.
-    erasing: Mutex<()>,
+    /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
+    lake_guard: Mutex<()>,
     training: AtomicBool,
     training_step: Mutex<Option<train::pipeline::Step>>,
     impressions: Impressions,
@@ -115,7 +115,7 @@ impl Engine {
             live,
             snapshot: ArcSwap::default(),
             swapping: Mutex::new(()),
-            erasing: Mutex::new(()),
+            lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
@@ -227,7 +227,8 @@ impl Engine {
             total.rejected.extend(verdicts.rejected);
             let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
             let quarantine = self.stores.quarantine.clone();
-            self.blocking(move || quarantine.remove(&ids)).await?;
+            let removed = self.blocking(move || quarantine.remove(&ids)).await?;
+            self.collector.released(removed);
         }
     }
 
@@ -285,7 +286,7 @@ impl Engine {
 
     /// Forgets a person everywhere, and answers with the proof.
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
-        let _one_at_a_time = self.erasing.lock();
+        let _one_at_a_time = self.lake_guard.lock();
         let lake = training::LakeRows(&*self.stores.lake);
         let erasure = Erasure {
             log: &*self.stores.log,

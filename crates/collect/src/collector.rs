@@ -299,6 +299,12 @@ impl Collector {
         Refused { refusal, raw }
     }
 
+    /// Tells that rows left the quarantine, so that there is room for others.
+    pub fn released(&self, n_rows: u64) {
+        // Saturating: the count is of rows that this collector knows of.
+        let _ = self.n_quarantined.fetch_update(Relaxed, Relaxed, |n| Some(n.saturating_sub(n_rows)));
+    }
+
     /// The caller was told what is wrong with each of these, so failing to keep them loses nothing it relies on.
     pub(crate) fn set_aside(&self, rows: &[Quarantined]) {
         if rows.is_empty() {

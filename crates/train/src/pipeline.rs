@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Instant};
 
 use domain::{ModelVersion, Position, Timestamp};
 use models::{FitContext, Model, TrainingData, catalogue};
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use store::{EventLog, Lake, Manifest, Registry, StoreError};
 
@@ -30,6 +31,8 @@ pub struct Recipe {
 pub struct Stores<'a> {
     pub log: &'a dyn EventLog,
     pub lake: &'a dyn Lake,
+    /// Held while the lake is brought up to date and read: an erasure that came in between could be undone.
+    pub lake_guard: &'a Mutex<()>,
     pub registry: &'a dyn Registry,
 }
 
@@ -106,8 +109,11 @@ pub fn run(
     let started = Instant::now();
     let position = stores.log.head();
     let step = |name: &str, done, of| progress(Step { name: name.to_owned(), done, of });
-    snapshot::export(stores.log, stores.lake, position, &|at| step("snapshot", at.0, position.0))?;
-    let mut set = snapshot::training_set(stores.lake, &order.shop, position, recipe.recommend_purchased)?;
+    let mut set = {
+        let _erasures_wait = stores.lake_guard.lock();
+        snapshot::export(stores.log, stores.lake, position, &|at| step("snapshot", at.0, position.0))?;
+        snapshot::training_set(stores.lake, &order.shop, position, recipe.recommend_purchased)?
+    };
     thin(&mut set.split);
     let candidate = measure(recipe, &set.split, progress, cancelled)?;
     let rivals = rivals(stores.registry, recipe, &set.split, &candidate, progress, cancelled)?;

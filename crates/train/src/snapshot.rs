@@ -3,8 +3,6 @@
 //! Rows are written once and added to; a later snapshot writes only what the log has since. The rows of a person who
 //! asked to be forgotten are taken out of the files ([`forget`]).
 
-use std::ops::RangeInclusive;
-
 use arrow::{
     array::{Array, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray},
     compute::filter_record_batch,
@@ -99,9 +97,9 @@ pub fn training_set(
 ) -> Result<TrainingSet, TrainError> {
     let nothing = || TrainError::NothingToLearn { shop: shop.to_owned(), position: up_to };
     let cut = cut(lake, up_to)?.ok_or_else(nothing)?;
-    let all = likings(lake, up_to, i64::MIN..=i64::MAX)?;
-    let earlier = likings(lake, up_to, i64::MIN..=cut)?;
-    let later = likings(lake, up_to, cut + 1..=i64::MAX)?;
+    let all = likings(lake, up_to, |_| true)?;
+    let earlier = likings(lake, up_to, |moment| moment <= cut)?;
+    let later = likings(lake, up_to, |moment| moment > cut)?;
     if earlier.is_empty() || later.is_empty() {
         return Err(nothing());
     }
@@ -117,7 +115,12 @@ pub fn training_set(
         relevant.retain(|item| excluded.binary_search(item).is_err());
         relevant.sort_unstable();
         if !relevant.is_empty() {
-            cases.push(Case { history: train.history(user as usize), now: seconds(cut), relevant, excluded });
+            cases.push(Case {
+                history: train.history(user as usize),
+                now: cut.0.div_euclid(1_000_000),
+                relevant,
+                excluded,
+            });
         }
     }
     if cases.is_empty() {
@@ -128,9 +131,8 @@ pub fn training_set(
     Ok(TrainingSet { n_users: users.len(), item_ids: items.values, all, split })
 }
 
-fn seconds(micros: i64) -> i64 {
-    micros.div_euclid(1_000_000)
-}
+/// When an event happened in microseconds, and its place in the log for those that happened together.
+type Moment = (i64, i64);
 
 /// Values in order, and the place of each.
 struct Numbers<T> {
@@ -189,9 +191,9 @@ fn number<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {
     batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()
 }
 
-/// The moment, in microseconds, up to which [`TRAIN_SHARE`] of the interactions lie; `None` when there are fewer than two.
-fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<i64>, TrainError> {
-    let mut times = Vec::new();
+/// The moment up to which [`TRAIN_SHARE`] of the interactions lie; `None` when there are fewer than two.
+fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<Moment>, TrainError> {
+    let mut moments = Vec::new();
     read_batches(lake, up_to, |batch| {
         let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
         let (Some(user), Some(product), Some(kind)) = columns else { return Ok(()) };
@@ -205,22 +207,31 @@ fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<i64>, TrainError> {
                 && kind.value(row) != InteractionType::Impression.as_str()
                 && position.value(row) as u64 <= up_to.0
         };
-        times.extend((0..batch.num_rows()).filter(|row| says_liking(*row)).map(|row| at.value(row)));
+        moments.extend(
+            (0..batch.num_rows()).filter(|row| says_liking(*row)).map(|row| (at.value(row), position.value(row))),
+        );
         Ok(())
     })?;
-    if times.len() < 2 {
+    if moments.len() < 2 {
         return Ok(None);
     }
-    let place = ((times.len() as f64 * TRAIN_SHARE) as usize).clamp(1, times.len() - 1) - 1;
-    Ok(Some(*times.select_nth_unstable(place).1))
+    let place = ((moments.len() as f64 * TRAIN_SHARE) as usize).clamp(1, moments.len() - 1) - 1;
+    Ok(Some(*moments.select_nth_unstable(place).1))
 }
 
-/// Who liked what within a stretch of time, as `features` defines it; in order of user and product.
-fn likings(lake: &dyn Lake, up_to: Position, time: RangeInclusive<i64>) -> Result<Vec<TrainingRow>, TrainError> {
+/// Who liked what at the moments that `is_within` picks, as `features` defines it; in order of user and product.
+fn likings(
+    lake: &dyn Lake,
+    up_to: Position,
+    is_within: impl Fn(Moment) -> bool,
+) -> Result<Vec<TrainingRow>, TrainError> {
     let mut training = Training::new(up_to);
     read_batches(lake, up_to, |batch| {
-        let Some(at) = number(&batch, "occurred_at_us") else { return Ok(()) };
-        let within: BooleanArray = at.iter().map(|at| at.map(|at| time.contains(&at))).collect();
+        let (Some(at), Some(position)) = (number(&batch, "occurred_at_us"), number(&batch, "position")) else {
+            return Ok(());
+        };
+        let within: BooleanArray =
+            (0..batch.num_rows()).map(|row| Some(is_within((at.value(row), position.value(row))))).collect();
         Ok(training.add_batch(&filtered(&batch, &within)?)?)
     })?;
     Ok(training.finish())
@@ -230,7 +241,7 @@ fn likings(lake: &dyn Lake, up_to: Position, time: RangeInclusive<i64>) -> Resul
 fn bought(
     lake: &dyn Lake,
     up_to: Position,
-    cut: i64,
+    cut: Moment,
     users: &Numbers<UserKey>,
     items: &Numbers<ProductId>,
 ) -> Result<Vec<(u32, u32)>, TrainError> {
@@ -238,10 +249,13 @@ fn bought(
     read_batches(lake, up_to, |batch| {
         let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
         let (Some(user), Some(product), Some(kind)) = columns else { return Ok(()) };
-        let Some(at) = number(&batch, "occurred_at_us") else { return Ok(()) };
+        let (Some(at), Some(position)) = (number(&batch, "occurred_at_us"), number(&batch, "position")) else {
+            return Ok(());
+        };
         for row in 0..batch.num_rows() {
             let is_purchase = kind.is_valid(row) && kind.value(row) == InteractionType::Purchase.as_str();
-            if !is_purchase || at.value(row) > cut || !user.is_valid(row) || !product.is_valid(row) {
+            let is_later = (at.value(row), position.value(row)) > cut;
+            if !is_purchase || is_later || !user.is_valid(row) || !product.is_valid(row) {
                 continue;
             }
             let user = user.value(row).parse().ok().and_then(|user| users.get(&user));

@@ -1,15 +1,16 @@
 //! What we showed is an event like any other: slates become impressions in the log, after they were answered.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{Channel, EventKind, Line, Query, Slate};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use super::Engine;
 
 /// Slates waiting to be recorded; beyond it further ones are counted and dropped rather than slow the answers.
 const WAITING_MAX: usize = 20_000;
-pub const RECORD_EVERY: Duration = Duration::from_millis(250);
+pub const RECORD_EVERY: Duration = Duration::from_millis(25);
 
 #[derive(Default)]
 pub struct Impressions {
@@ -43,24 +44,34 @@ impl Impressions {
     }
 }
 
+/// Impressions recorded at once: little enough that neither a core nor the log is busy with them for long.
+const CHUNK: usize = 64;
+
 impl Engine {
-    pub(super) async fn record_impressions(&self) {
-        let waiting = std::mem::take(&mut *self.impressions.waiting.lock());
-        for chunk in waiting.chunks(1_000) {
-            let events = chunk.iter().cloned().map(Into::into).collect();
-            match self.accept(events, Channel::Server, "impressions").await {
-                Ok(verdicts) if !verdicts.rejected.is_empty() => {
-                    tracing::warn!(
-                        first = verdicts.rejected[0].detail,
-                        n = verdicts.rejected.len(),
-                        "impressions were refused"
-                    );
+    /// On a thread of its own: reading and hashing a chunk takes milliseconds, which no answer shall wait for.
+    pub(super) async fn record_impressions(self: &Arc<Self>) {
+        let mut waiting = std::mem::take(&mut *self.impressions.waiting.lock());
+        while !waiting.is_empty() {
+            let chunk = waiting.split_off(waiting.len().saturating_sub(CHUNK));
+            let engine = self.clone();
+            let recording = tokio::task::spawn_blocking(move || Handle::current().block_on(engine.record(chunk)));
+            if let Err(error) = recording.await {
+                tracing::error!(%error, "recording impressions panicked");
+            }
+        }
+    }
+
+    async fn record(&self, chunk: Vec<collect::RawEvent>) {
+        let n = chunk.len();
+        match self.accept(chunk.into_iter().map(Into::into).collect(), Channel::Server, "impressions").await {
+            Ok(verdicts) => {
+                if let Some(first) = verdicts.rejected.first() {
+                    tracing::warn!(first = first.detail, n = verdicts.rejected.len(), "impressions were refused");
                 }
-                Ok(_) => {}
-                Err(error) => {
-                    self.metrics.impressions_dropped.inc_by(chunk.len() as u64);
-                    tracing::warn!(%error, n = chunk.len(), "impressions were not recorded");
-                }
+            }
+            Err(error) => {
+                self.metrics.impressions_dropped.inc_by(n as u64);
+                tracing::warn!(%error, n, "impressions were not recorded");
             }
         }
     }

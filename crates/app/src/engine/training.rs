@@ -75,8 +75,12 @@ impl Engine {
             code_version: env!("CARGO_PKG_VERSION").to_owned(),
             gate_ratio: config.gate_ratio,
         };
-        let stores =
-            pipeline::Stores { log: &*self.stores.log, lake: &*self.stores.lake, registry: &*self.stores.registry };
+        let stores = pipeline::Stores {
+            log: &*self.stores.log,
+            lake: &*self.stores.lake,
+            lake_guard: &self.lake_guard,
+            registry: &*self.stores.registry,
+        };
         let outcome = pipeline::run(stores, &recipe, &order, progress, &NEVER)?;
         let version = outcome.manifest.version.clone();
         self.audit(

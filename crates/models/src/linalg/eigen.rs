@@ -34,11 +34,13 @@ struct Sweep {
 fn tridiagonalize(a: &mut [f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
     let mut off_diagonal = vec![0.0; n];
     let mut betas = vec![0.0; n];
+    // What is left of a matrix of low rank are rounding errors; the square of one may underflow, and β overflow.
+    let negligible = f64::EPSILON * a.iter().map(|x| x * x).sum::<f64>().sqrt();
     for k in 0..n.saturating_sub(2) {
         let (row, trailing) = a[k * n..].split_at_mut(n);
         let v = &mut row[k + 1..];
         let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if norm == 0.0 {
+        if norm <= negligible {
             continue;
         }
         let alpha = if v[0] > 0.0 { -norm } else { norm };
@@ -142,13 +144,25 @@ impl NullaryFnOnce for Reflect<'_> {
     }
 }
 
+/// Sweeps that one eigenvalue may take; two or three are usual, EISPACK gives up after 30.
+const SWEEPS_MAX: usize = 60;
+
 /// Implicit QL with Wilkinson's shift on the tridiagonal matrix; leaves the eigenvalues in `d`.
+///
+/// An off-diagonal is negligible beside the whole matrix, not only beside its neighbours: a matrix of low rank has
+/// blocks where all three are rounding errors, which no rotation ever makes smaller (EISPACK `tql2`).
 fn diagonalize(d: &mut [f64], e: &mut [f64]) -> Vec<Sweep> {
     let n = d.len();
+    let norm = d.iter().zip(e.iter()).map(|(d, e)| d.abs() + e.abs()).fold(0.0, f64::max);
     let mut sweeps = Vec::new();
     for l in 0..n {
+        let before = sweeps.len();
         loop {
-            let negligible = |m: usize| e[m].abs() <= f64::EPSILON * (d[m].abs() + d[m + 1].abs());
+            assert!(
+                sweeps.len() - before <= SWEEPS_MAX,
+                "eigenvalue {l} of {n} does not converge; is the matrix finite?"
+            );
+            let negligible = |m: usize| e[m].abs() <= f64::EPSILON * (d[m].abs() + d[m + 1].abs()).max(norm);
             let m = (l..n - 1).find(|&m| negligible(m)).unwrap_or(n - 1);
             if m == l {
                 break;
@@ -265,6 +279,20 @@ mod tests {
             }
         }
         eigen
+    }
+
+    #[test]
+    fn a_matrix_of_low_rank_converges() {
+        // Twenty products, 128 factors: a Gramian of rank 20.
+        let (rank, n) = (20, 128);
+        let x = |i: usize, j: usize| ((i * 7919 + j * 104_729) % 1013) as f64 / 1013.0 - 0.5;
+        let a: Vec<f64> = (0..n * n).map(|ij| (0..rank).map(|k| x(k, ij / n) * x(k, ij % n)).sum()).collect();
+        let eigen = eigen_symmetric(a.clone(), n);
+        let trace: f64 = (0..n).map(|i| a[i * n + i]).sum();
+        let mut values = eigen.values.clone();
+        values.sort_by(|a, b| b.total_cmp(a));
+        assert!((values.iter().sum::<f64>() - trace).abs() < 1e-9 * trace);
+        assert!(values[rank..].iter().all(|value| value.abs() < 1e-9 * trace), "{:?}", &values[rank..]);
     }
 
     #[test]
