@@ -25,8 +25,7 @@ impl Currency {
     pub const USD: Self = Self(*b"USD");
 
     pub fn code(&self) -> &str {
-        // Checked to be ASCII capitals when it was made.
-        std::str::from_utf8(&self.0).unwrap_or("XXX")
+        std::str::from_utf8(&self.0).expect("checked to be ASCII capitals when it was made")
     }
 
     /// Decimals of the minor unit (ISO 4217): 2 for most, 0 for the Chilean peso and the yen, 3 for some dinars.

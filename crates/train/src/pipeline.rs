@@ -132,7 +132,7 @@ pub fn run(
         created_at: order.now,
         models: recipe.models.clone(),
         log_position: position,
-        options: serde_json::to_value(recipe).unwrap_or_default(),
+        options: serde_json::to_value(recipe).expect("a recipe is plain data"),
         seed: recipe.seed,
         code_version: order.code_version.clone(),
         metrics: candidate.metrics.clone(),
@@ -302,7 +302,7 @@ fn fit_all(
         let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, cancelled)?;
         files.insert(format!("{name}.safetensors"), model.tensors().to_bytes()?);
     }
-    files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).unwrap_or_default());
+    files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).expect("ids are plain text"));
     Ok((files, started.elapsed().as_secs_f64()))
 }
 
