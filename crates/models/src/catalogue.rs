@@ -16,48 +16,27 @@ pub struct ModelSpec {
     load: fn(&Tensors, &Options) -> Result<Box<dyn Model>>,
 }
 
+/// The entry of a model whose module has `NAME`, `ABOUT`, `OPTIONS`, `fit` and `load`.
+macro_rules! entry {
+    ($module:ident) => {
+        ModelSpec {
+            name: $module::NAME,
+            about: $module::ABOUT,
+            options: $module::OPTIONS,
+            takes_source_options: false,
+            fit: |data, options, context| Ok(Box::new($module::fit(data, options, context)?)),
+            load: |tensors, options| Ok(Box::new($module::load(tensors, options)?)),
+        }
+    };
+}
+
 /// Every model, simplest first.
 pub const MODELS: &[ModelSpec] = &[
-    ModelSpec {
-        name: popular::NAME,
-        about: "what most people chose",
-        options: popular::OPTIONS,
-        takes_source_options: false,
-        fit: |data, options, context| Ok(Box::new(popular::fit(data, options, context)?)),
-        load: |tensors, options| Ok(Box::new(popular::load(tensors, options)?)),
-    },
-    ModelSpec {
-        name: trending::NAME,
-        about: "what people choose now: popularity that halves with every half life",
-        options: trending::OPTIONS,
-        takes_source_options: false,
-        fit: |data, options, context| Ok(Box::new(trending::fit(data, options, context)?)),
-        load: |tensors, options| Ok(Box::new(trending::load(tensors, options)?)),
-    },
-    ModelSpec {
-        name: item_knn::NAME,
-        about: "products that go together, by who chose both",
-        options: item_knn::OPTIONS,
-        takes_source_options: false,
-        fit: |data, options, context| Ok(Box::new(item_knn::fit(data, options, context)?)),
-        load: |tensors, options| Ok(Box::new(item_knn::load(tensors, options)?)),
-    },
-    ModelSpec {
-        name: ials::NAME,
-        about: "matrix factorization by implicit alternating least squares, with exact fold-in of new users",
-        options: ials::OPTIONS,
-        takes_source_options: false,
-        fit: |data, options, context| Ok(Box::new(ials::fit(data, options, context)?)),
-        load: |tensors, options| Ok(Box::new(ials::load(tensors, options)?)),
-    },
-    ModelSpec {
-        name: hybrid::NAME,
-        about: "a blend of other models, its weights found on held-out interactions",
-        options: hybrid::OPTIONS,
-        takes_source_options: true,
-        fit: |data, options, context| Ok(Box::new(hybrid::fit(data, options, context)?)),
-        load: |tensors, options| Ok(Box::new(hybrid::load(tensors, options)?)),
-    },
+    entry!(popular),
+    entry!(trending),
+    entry!(item_knn),
+    entry!(ials),
+    ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
 
 /// The model called `name`.

@@ -1,17 +1,18 @@
 //! A blend of other models, its weights found on held-out interactions.
 
-use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
 use crate::model::by_size;
 use crate::options::OptionSpec;
 use crate::rank::top_k;
+use crate::validation::{HeldOut, ndcg};
 use crate::{
-    Contribution, Error, FitContext, History, HistoryItem, Interaction, Interactions, Model, Options, Result, Tensors,
-    TrainingData, catalogue,
+    Contribution, Error, FitContext, History, HistoryItem, Interactions, Model, Options, Result, Tensors, TrainingData,
+    catalogue,
 };
 
 pub const NAME: &str = "hybrid";
+pub const ABOUT: &str = "a blend of other models, its weights found on held-out interactions";
 
 const SOURCES: &[&str] = &["popular", "trending", "item-knn", "ials"];
 
@@ -45,7 +46,13 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let fit_sources = |interactions: &Interactions| -> Result<Vec<Box<dyn Model>>> {
         names.iter().map(|name| fit_source(name, options, &TrainingData::new(interactions), context)).collect()
     };
-    let held_out = hold_out(data.interactions, options, context.seed)?;
+    let held_out =
+        HeldOut::cut(data.interactions, options.number("validation"), options.count("validation_users"), context.seed)?
+            .ok_or_else(|| {
+                Error::Data(
+                    "got no user with two different products, wanted some to find the weights of a hybrid".into(),
+                )
+            })?;
     let trial = fit_sources(&held_out.train)?;
     context.step(NAME, 1, 3)?;
     let weights = find_weights(&trial, &held_out, options.count("n"));
@@ -69,60 +76,6 @@ fn fit_source(
 fn source_options(name: &str, options: &Options) -> Result<Options> {
     let pairs: Vec<(String, String)> = options.part(name).iter().map(|(k, v)| (k.to_owned(), v.to_string())).collect();
     catalogue::find(name)?.options(&pairs)
-}
-
-/// Training data without its end, and that end for some users.
-struct HeldOut {
-    train: Interactions,
-    users: Vec<(Vec<HistoryItem>, Vec<u32>)>,
-    now: i64,
-}
-
-fn hold_out(interactions: &Interactions, options: &Options, seed: u64) -> Result<HeldOut> {
-    let share = options.number("validation");
-    let has_time = interactions.newest_timestamp() > 0;
-    let mut random = StdRng::seed_from_u64(seed);
-    let mut train: Vec<Interaction> = Vec::with_capacity(interactions.n_interactions());
-    let mut users = Vec::new();
-    for user in 0..interactions.n_users() {
-        let mut row: Vec<HistoryItem> = interactions.history(user);
-        if !has_time {
-            // Without time any part is as good as another: shuffle (Fisher and Yates), then cut the end.
-            for last in (1..row.len()).rev() {
-                row.swap(last, random.random_range(0..=last));
-            }
-        }
-        let n_held =
-            if row.len() < 2 { 0 } else { ((row.len() as f64 * share).round() as usize).clamp(1, row.len() - 1) };
-        let wanted = row.split_off(row.len() - n_held);
-        train.extend(row.iter().map(|h| Interaction {
-            user: user as u32,
-            item: h.item,
-            weight: h.weight,
-            timestamp: h.timestamp,
-        }));
-        let mut wanted: Vec<u32> =
-            wanted.iter().map(|h| h.item).filter(|&item| row.iter().all(|h| h.item != item)).collect();
-        wanted.sort_unstable();
-        wanted.dedup();
-        if !wanted.is_empty() {
-            users.push((row, wanted));
-        }
-    }
-    if users.is_empty() {
-        return Err(Error::Data(
-            "got no user with two different products, wanted some to find the weights of a hybrid".into(),
-        ));
-    }
-    let n_users = options.count("validation_users").min(users.len());
-    for first in 0..n_users {
-        let other = random.random_range(first..users.len());
-        users.swap(first, other);
-    }
-    users.truncate(n_users);
-    let train = Interactions::new(interactions.n_users(), interactions.n_items(), &train)?;
-    let now = interactions.newest_timestamp();
-    Ok(HeldOut { train, users, now })
 }
 
 /// Weights on a simplex by coordinate search: from equal weights, steps of ½, ¼, … of one source at a time are kept while
@@ -199,14 +152,8 @@ impl Shortlist {
 
     fn ndcg(&self, weights: &[f32], n: usize) -> f64 {
         let blended: Vec<f32> = self.shares.iter().map(|s| s.iter().zip(weights).map(|(s, w)| s * w).sum()).collect();
-        let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
-        let dcg: f64 = top_k(&blended, n)
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| self.is_wanted[c.0 as usize])
-            .map(|(rank, _)| gain(rank))
-            .sum();
-        dcg / (0..n.min(self.n_wanted)).map(gain).sum::<f64>()
+        let is_wanted = top_k(&blended, n).into_iter().map(|c| self.is_wanted[c.0 as usize]);
+        ndcg(is_wanted, n.min(self.n_wanted))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
 };
 
 pub const NAME: &str = "item-knn";
+pub const ABOUT: &str = "products that go together, by who chose both";
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list"),

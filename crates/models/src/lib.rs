@@ -9,12 +9,14 @@
 
 pub mod catalogue;
 mod error;
+mod features;
 mod history;
 mod interactions;
 mod model;
 pub mod options;
 pub mod rank;
 mod tensors;
+mod validation;
 
 pub mod hybrid;
 pub mod ials;
@@ -25,8 +27,9 @@ pub mod trending;
 pub mod linalg;
 
 pub use error::{Error, Result};
+pub use features::Features;
 pub use history::{History, HistoryItem, decay};
 pub use interactions::{Interaction, Interactions, Row};
-pub use model::{Contribution, FitContext, Model, Neighbour, Progress, TrainingData};
+pub use model::{Contribution, FitContext, Loss, Model, Neighbour, Progress, TrainingData};
 pub use options::Options;
 pub use tensors::{Tensor, Tensors};

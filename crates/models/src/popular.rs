@@ -5,6 +5,7 @@ use crate::options::OptionSpec;
 use crate::{Contribution, Error, FitContext, History, Model, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "popular";
+pub const ABOUT: &str = "what most people chose";
 
 pub const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
     "count",

@@ -5,6 +5,7 @@ use crate::popular::{explain_popularity, load_popularity, relative_to_largest};
 use crate::{Contribution, FitContext, History, Model, Options, Result, Tensors, TrainingData, decay};
 
 pub const NAME: &str = "trending";
+pub const ABOUT: &str = "what people choose now: popularity that halves with every half life";
 
 pub const OPTIONS: &[OptionSpec] = &[OptionSpec::number(
     "half_life_days",

@@ -24,6 +24,7 @@ use crate::{
 };
 
 pub const NAME: &str = "ials";
+pub const ABOUT: &str = "matrix factorization by implicit alternating least squares, with exact fold-in of new users";
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("factors", 128, 1, 4096, "numbers per product; more are better and slower"),
