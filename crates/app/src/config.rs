@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use domain::{Currency, Shop};
 use privacy::ConsentPolicy;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 use toml::{Table, Value};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -86,8 +86,16 @@ pub struct Serve {
 #[serde(deny_unknown_fields)]
 pub struct Train {
     pub models: Vec<String>,
+    #[serde(deserialize_with = "key_values")]
+    pub set: Vec<(String, String)>,
     pub seed: u64,
     pub gate_ratio: f64,
+}
+
+/// `KEY=VALUE`, as on the command line.
+fn key_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    let pairs = Vec::<String>::deserialize(deserializer)?;
+    pairs.iter().map(|pair| models::options::key_value(pair)).collect::<Result<_, _>>().map_err(Error::custom)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -245,6 +253,10 @@ mod tests {
         let config = load("", &[]).unwrap();
         assert_eq!(config.shop(), Shop::default());
         assert_eq!(config.key_file(), Path::new(".vitrina/keys/pseudonym.key"));
+        for (key, value) in &config.train.set {
+            let (model, key) = key.split_once('.').unwrap();
+            models::catalogue::find(model).unwrap().options(&[(key, value)]).unwrap();
+        }
     }
 
     #[test]
@@ -262,6 +274,7 @@ mod tests {
         assert!(refusal("[sever]\n", &[]).ends_with("there is no section [sever]; did you mean \"server\"?"));
         assert!(refusal("", &[("VITRINA__SERVER__DATTA", "x")]).contains("did you mean \"data\"?"));
         assert!(refusal("[serve]\nn = \"ten\"", &[]).contains("serve.n must be of type integer"));
+        assert!(refusal("[train]\nset = [\"factors\"]", &[]).contains("wanted KEY=VALUE"));
         assert!(refusal("[train]\ngate_ratio = 9.5", &[]).contains("train.gate_ratio must be 0 to 2, got 9.5"));
     }
 

@@ -19,7 +19,7 @@ const SOURCES: &[&str] = &["popular", "trending", "item-knn", "ials"];
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::words(
         "sources",
-        "popular,item-knn,ials",
+        "popular,trending,item-knn,ials",
         SOURCES,
         "models to blend; SOURCE.KEY=VALUE sets an option of one of them",
     ),

@@ -60,13 +60,13 @@ impl Engine {
 
     fn train_alone(&self, request: &TrainRequest, progress: &(dyn Fn(Step) + Sync)) -> anyhow::Result<Trained> {
         let config = &self.config.train;
-        let models = if request.models.is_empty() { config.models.clone() } else { request.models.clone() };
-        let recipe = Recipe {
-            models,
-            options: request.set.clone(),
-            seed: config.seed,
-            recommend_purchased: self.config.serve.recommend_purchased,
-        };
+        let models = if request.models.is_empty() { &config.models } else { &request.models }.clone();
+        let is_fitted =
+            |key: &str| key.split_once('.').is_some_and(|(name, _)| models.iter().any(|model| model == name));
+        let mut options: Vec<_> = config.set.iter().filter(|(key, _)| is_fitted(key)).cloned().collect();
+        options.extend(request.set.iter().cloned());
+        let recipe =
+            Recipe { models, options, seed: config.seed, recommend_purchased: self.config.serve.recommend_purchased };
         let now = self.now();
         let order = pipeline::Order {
             shop: self.shop.name.clone(),
