@@ -1,0 +1,43 @@
+//! Each model keeps its accuracy on the shop that ships with the project: the newest 15 % of a year of real orders, ranked
+//! among all products. The floors lie below what was measured when a model's defaults were last changed, by about the half
+//! width of its 95 % interval; a model that falls through has lost something.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+const NDCG_FLOORS: &[(&str, f64)] =
+    &[("popular", 0.049), ("trending", 0.092), ("item-knn", 0.042), ("ials", 0.051), ("hybrid", 0.072)];
+
+#[test]
+fn every_model_keeps_its_accuracy_on_real_orders() {
+    let names: Vec<&str> = NDCG_FLOORS.iter().map(|(name, _)| *name).collect();
+    let known: Vec<&str> = models::catalogue::MODELS.iter().map(|spec| spec.name).collect();
+    assert_eq!(names, known, "every model of the catalogue states its floor, in the catalogue's order");
+    for (name, floor) in NDCG_FLOORS {
+        let report = evaluate(name);
+        let ndcg = report["metrics"]["ndcg@20"].as_f64().expect("a number");
+        assert!(ndcg >= *floor, "{name} reaches NDCG@20 {ndcg:.4}, wanted at least {floor}");
+    }
+}
+
+fn evaluate(model: &str) -> Value {
+    let data = concat!(env!("CARGO_MANIFEST_DIR"), "/../../data/online_retail");
+    let output = Command::new(env!("CARGO_BIN_EXE_vitrina"))
+        .args([
+            "evaluate",
+            "--data",
+            data,
+            "--format",
+            "online-retail",
+            "--split",
+            "temporal",
+            "--model",
+            model,
+            "--json",
+        ])
+        .output()
+        .expect("the binary runs");
+    assert!(output.status.success(), "{model}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("a report")
+}
