@@ -70,8 +70,12 @@ def run_implicit(train, test, args, factors, use_cg, seed):
     return {"epoch_seconds": seconds, "cpu_seconds": np.diff(cpu)[1:].tolist(), "ndcg@20": ndcg_at_20(model, train, test)}
 
 
-def run_vitrina(args, factors, seed):
-    command = [args.binary, args.data, factors, args.epochs, args.alpha, args.alpha * args.regularization, seed]
+def run_vitrina(args, factors, seed, steps):
+    options = {
+        "factors": factors, "epochs": args.epochs, "alpha": args.alpha, "regularization": args.alpha * args.regularization,
+        "regularization_power": 0, "steps": steps,
+    }
+    command = [args.binary, args.data, seed] + [f"{key}={value}" for key, value in options.items()]
     return json.loads(subprocess.check_output([str(part) for part in command]))
 
 
@@ -94,7 +98,10 @@ def main():
 
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.epochs} iterations, alpha {args.alpha}, λ {args.regularization}")
     for factors in args.factors:
-        runs = {"vitrina": lambda seed: run_vitrina(args, factors, seed)}
+        runs = {
+            "vitrina": lambda seed: run_vitrina(args, factors, seed, 3),
+            "vitrina exact": lambda seed: run_vitrina(args, factors, seed, 0),
+        }
         for solver in args.solvers:
             runs[f"implicit {solver}"] = lambda seed, solver=solver: run_implicit(train, test, args, factors, solver == "cg", seed)
         seconds = {name: [] for name in runs}

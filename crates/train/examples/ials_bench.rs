@@ -1,5 +1,5 @@
 //! One iALS fit with the time of each epoch, for `bench/ials/compare.py`:
-//! `ials_bench FOLDER FACTORS EPOCHS ALPHA REGULARIZATION SEED`, regularization not scaled by frequency.
+//! `ials_bench FOLDER SEED KEY=VALUE…`.
 
 use std::error::Error;
 use std::path::Path;
@@ -15,18 +15,12 @@ use train::split::{SplitKind, SplitSpec, split};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [folder, factors, epochs, alpha, regularization, seed] = args.as_slice() else {
-        return Err("wanted FOLDER FACTORS EPOCHS ALPHA REGULARIZATION SEED".into());
+    let [folder, seed, pairs @ ..] = args.as_slice() else {
+        return Err("wanted FOLDER SEED KEY=VALUE…".into());
     };
+    let options = pairs.iter().map(|pair| models::options::key_value(pair)).collect::<Result<Vec<_>, _>>()?;
     let dataset = Dataset::read("lightgcn", Path::new(folder), &ReadOptions::default())?;
     let split = split(&dataset, &SplitSpec::new(SplitKind::Given, &dataset), 0)?;
-    let options = [
-        ("factors", factors.as_str()),
-        ("epochs", epochs),
-        ("alpha", alpha),
-        ("regularization", regularization),
-        ("regularization_power", "0"),
-    ];
     let ends = Mutex::new(vec![(Instant::now(), cpu_seconds())]);
     let progress = |_| ends.lock().expect("no panic while held").push((Instant::now(), cpu_seconds()));
     let context = FitContext { seed: seed.parse()?, progress: &progress, cancelled: &AtomicBool::new(false) };

@@ -1,4 +1,4 @@
-//! Matrix factorization of implicit feedback by alternating least squares, solved exactly.
+//! Matrix factorization of implicit feedback by alternating least squares.
 //!
 //! Hu, Koren, Volinsky, *Collaborative Filtering for Implicit Feedback Datasets* (ICDM 2008), with the weight of the
 //! unobserved and the frequency-scaled regularization of Rendle, Krichene, Zhang, Koren, *Revisiting the Performance of
@@ -13,7 +13,7 @@ use pulp::Arch;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
-use self::rows::{Explain, Fixed, Observed, SolveRows, Workspace};
+use self::rows::{Explain, Fixed, Observed, SolveRows, Solver, Workspace};
 use crate::item_knn::{Weighting, weighted};
 use crate::linalg::{Panels, eigen_symmetric, gram, padded};
 use crate::model::by_size;
@@ -35,6 +35,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         1e-6,
         1e3,
         "weight of a product not chosen, beside 1 for a plain event; smaller for sparser data",
+    ),
+    OptionSpec::count(
+        "steps",
+        3,
+        0,
+        100,
+        "conjugate gradient steps for each user and product in an epoch; 0 solves them exactly, as new users always are",
     ),
     OptionSpec::number("regularization", 3.0, 1e-9, 1e6, "pull of all factors towards 0"),
     OptionSpec::number(
@@ -77,6 +84,7 @@ pub struct Ials {
 struct Settings {
     factors: usize,
     epochs: usize,
+    solver: Solver,
     alpha: f64,
     regularization: f64,
     regularization_power: f64,
@@ -89,6 +97,10 @@ impl Settings {
         Self {
             factors: options.count("factors"),
             epochs: options.count("epochs"),
+            solver: match options.count("steps") {
+                0 => Solver::Exact,
+                n_steps => Solver::Steps(n_steps),
+            },
             alpha: options.number("alpha"),
             regularization: options.number("regularization"),
             regularization_power: options.number("regularization_power"),
@@ -113,25 +125,16 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
 
     let mut item_factors = random_factors(n_items, settings.factors, width, context.seed);
     let mut user_factors = vec![0.0; n_users * width];
-    let mut unobserved = vec![0.0; width];
     for epoch in 0..settings.epochs {
-        to_eigenbasis(&mut item_factors, &mut unobserved, width, settings.alpha);
-        solve_side(
-            &settings,
-            &by_user,
-            &Fixed { rows: &item_factors, width, unobserved: &unobserved },
-            &mut user_factors,
-        );
-        to_eigenbasis(&mut user_factors, &mut unobserved, width, settings.alpha);
-        solve_side(
-            &settings,
-            &by_item,
-            &Fixed { rows: &user_factors, width, unobserved: &unobserved },
-            &mut item_factors,
-        );
+        let unobserved = to_eigenbasis(&mut item_factors, &mut user_factors, width, settings.alpha);
+        let fixed = Fixed { rows: &item_factors, width, unobserved: &unobserved };
+        solve_side(&settings, &by_user, &fixed, &mut user_factors);
+        let unobserved = to_eigenbasis(&mut user_factors, &mut item_factors, width, settings.alpha);
+        let fixed = Fixed { rows: &user_factors, width, unobserved: &unobserved };
+        solve_side(&settings, &by_item, &fixed, &mut item_factors);
         context.step(NAME, epoch + 1, settings.epochs)?;
     }
-    to_eigenbasis(&mut item_factors, &mut unobserved, width, settings.alpha);
+    let unobserved = to_eigenbasis(&mut item_factors, &mut [], width, settings.alpha);
     Ok(Ials::new(options.clone(), item_factors, unobserved, n_items))
 }
 
@@ -151,20 +154,19 @@ fn random_factors(n: usize, factors: usize, width: usize, seed: u64) -> Vec<f32>
     values
 }
 
-/// Replaces rows `h` by `h Q` with `HᵀH = Q diag(γ) Qᵀ`, and `unobserved` by `α₀ γ`.
-///
-/// Scores do not notice: the other side is solved afresh from these rows, in their basis.
-fn to_eigenbasis(rows: &mut [f32], unobserved: &mut [f32], width: usize, alpha: f64) {
+/// Replaces rows `h` by `h Q` with `HᵀH = Q diag(γ) Qᵀ`, and the rows of the other side too, so that they remain near the
+/// solution. Returns `α₀ γ`.
+fn to_eigenbasis(rows: &mut [f32], other: &mut [f32], width: usize, alpha: f64) -> Vec<f32> {
     let eigen = eigen_symmetric(gram(rows, width), width);
-    for (out, value) in unobserved.iter_mut().zip(&eigen.values) {
-        *out = (alpha * value.max(0.0)) as f32;
-    }
     let vectors: Vec<f32> = eigen.vectors.iter().map(|&x| x as f32).collect();
     let rotation = Panels::pack(&vectors, width);
-    rows.par_chunks_mut(64 * width).for_each(|block| {
+    let rotate = |block: &mut [f32]| {
         let before = block.to_vec();
         rotation.product(&before, block);
-    });
+    };
+    rows.par_chunks_mut(64 * width).for_each(rotate);
+    other.par_chunks_mut(64 * width).for_each(rotate);
+    eigen.values.iter().map(|value| (alpha * value.max(0.0)) as f32).collect()
 }
 
 /// Rows solved as one task.
@@ -178,7 +180,9 @@ fn solve_side(settings: &Settings, interactions: &Interactions, fixed: &Fixed<'_
         Observed { items: cells.items, weights: cells.weights, regularization }
     };
     out.par_chunks_mut(TASK * fixed.width).enumerate().for_each_init(Workspace::default, |workspace, (task, out)| {
-        Arch::new().dispatch(SolveRows { fixed, workspace, first: task * TASK, observed: &observed, out });
+        let rows =
+            SolveRows { solver: settings.solver, fixed, workspace, first: task * TASK, observed: &observed, out };
+        Arch::new().dispatch(rows);
     });
 }
 
@@ -225,6 +229,7 @@ impl Ials {
         let (items, weights) = self.observations(history);
         let observed = self.observed(&items, &weights);
         Arch::new().dispatch(SolveRows {
+            solver: Solver::Exact,
             fixed: &self.fixed(),
             workspace: &mut Workspace::default(),
             first: 0,

@@ -13,8 +13,7 @@ fn model(options: &[(&str, &str)], rows: &[f32], factors: usize) -> Ials {
     for (out, row) in padded_rows.chunks_exact_mut(width).zip(rows.chunks_exact(factors)) {
         out[..factors].copy_from_slice(row);
     }
-    let mut unobserved = vec![0.0; width];
-    to_eigenbasis(&mut padded_rows, &mut unobserved, width, options.number("alpha"));
+    let unobserved = to_eigenbasis(&mut padded_rows, &mut [], width, options.number("alpha"));
     Ials::new(options, padded_rows, unobserved, rows.len() / factors)
 }
 
