@@ -15,6 +15,7 @@ mod interactions;
 mod model;
 pub mod options;
 pub mod rank;
+mod sessions;
 mod tensors;
 mod validation;
 
@@ -23,6 +24,7 @@ pub mod ials;
 pub mod item_knn;
 pub mod popular;
 pub mod trending;
+pub mod vmis_knn;
 
 pub mod linalg;
 

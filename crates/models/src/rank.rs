@@ -19,31 +19,22 @@ fn better(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
 
 /// The best `k` items by score, best first. Items that cannot be scored (`-inf`, NaN) are never among them.
 pub fn top_k(scores: &[f32], k: usize) -> Vec<(u32, f32)> {
-    let mut best: Vec<(u32, f32)> = Vec::with_capacity(2 * k);
-    if k == 0 {
-        return best;
-    }
+    let mut best = Best::new(k);
     // Scan in blocks and look closer only where something beats the worst kept so far: on a long list that is rare.
-    let mut threshold = f32::NEG_INFINITY;
     const BLOCK: usize = 64;
     for (block, chunk) in scores.chunks(BLOCK).enumerate() {
-        let above = chunk.iter().fold(0u32, |n, &s| n + u32::from(s > threshold));
+        let above = chunk.iter().fold(0u32, |n, &s| n + u32::from(s > best.threshold));
         if above == 0 {
             continue;
         }
         for (offset, &score) in chunk.iter().enumerate() {
-            if score > threshold {
-                best.push(((block * BLOCK + offset) as u32, score));
-                if best.len() == 2 * k {
-                    keep(&mut best, k);
-                    threshold = best[k - 1].1;
-                }
+            // Items come by number, so an equal score comes too late.
+            if score > best.threshold {
+                best.push((block * BLOCK + offset) as u32, score);
             }
         }
     }
-    keep(&mut best, k);
-    best.sort_unstable_by(better);
-    best
+    best.into_sorted()
 }
 
 /// The best `k` of candidates, best first; each candidate is an item and its score.
@@ -52,6 +43,39 @@ pub fn top_k_of(mut candidates: Vec<(u32, f32)>, k: usize) -> Vec<(u32, f32)> {
     keep(&mut candidates, k);
     candidates.sort_unstable_by(better);
     candidates
+}
+
+/// The best `k` of candidates that come one by one, in any order, each item at most once.
+pub struct Best {
+    kept: Vec<(u32, f32)>,
+    k: usize,
+    /// The score of the k-th so far: what is below cannot get in.
+    threshold: f32,
+}
+
+impl Best {
+    pub fn new(k: usize) -> Self {
+        // Nothing is above infinity: a list of no places takes nobody.
+        let threshold = if k == 0 { f32::INFINITY } else { f32::NEG_INFINITY };
+        Self { kept: Vec::with_capacity(2 * k.min(1024)), k, threshold }
+    }
+
+    pub fn push(&mut self, item: u32, score: f32) {
+        if score >= self.threshold && score > f32::NEG_INFINITY && self.k > 0 {
+            self.kept.push((item, score));
+            if self.kept.len() == 2 * self.k {
+                keep(&mut self.kept, self.k);
+                self.threshold = self.kept[self.k - 1].1;
+            }
+        }
+    }
+
+    /// Best first.
+    pub fn into_sorted(mut self) -> Vec<(u32, f32)> {
+        keep(&mut self.kept, self.k);
+        self.kept.sort_unstable_by(better);
+        self.kept
+    }
 }
 
 /// Cuts to the best `k`, the k-th at position k − 1.
@@ -84,6 +108,9 @@ mod tests {
         for k in [0, 1, 7, 20, 999, 1000, 2000] {
             assert_eq!(top_k(&scores, k), all[..k.min(1000)]);
             assert_eq!(top_k_of(all.clone(), k), all[..k.min(1000)]);
+            let mut best = Best::new(k);
+            all.iter().rev().for_each(|&(item, score)| best.push(item, score));
+            assert_eq!(best.into_sorted(), all[..k.min(1000)]);
         }
     }
 

@@ -252,9 +252,11 @@ fn sessions(dataset: &Dataset, spec: &SplitSpec, prefixes: &[(Vec<u32>, u32)]) -
             let n_train = dataset.n_users - (dataset.n_users as f64 * VALIDATION).round() as usize;
             let (train, held): (Vec<Record>, Vec<Record>) =
                 dataset.records.iter().partition(|r| (r.user as usize) < n_train);
+            // Where the test starts asking after n products, so does validation: early steps are another task.
+            let shortest = prefixes.iter().map(|(prefix, _)| prefix.len()).min().unwrap_or(1).max(1);
             let growing = rows(&held).flat_map(|row| {
                 let items: Vec<u32> = row.iter().map(|r| r.item).collect();
-                (1..items.len()).map(|n| (items[..n].to_vec(), items[n])).collect::<Vec<_>>()
+                (shortest..items.len()).map(|n| (items[..n].to_vec(), items[n])).collect::<Vec<_>>()
             });
             (train, growing.collect())
         }
