@@ -2,7 +2,7 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{hybrid, ials, item_knn, popular, trending, vmis_knn};
+use crate::{hybrid, ials, item_knn, markov, popular, trending, vmis_knn};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -36,6 +36,7 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(trending),
     entry!(item_knn),
     entry!(ials),
+    entry!(markov),
     entry!(vmis_knn),
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];

@@ -22,6 +22,7 @@ mod validation;
 pub mod hybrid;
 pub mod ials;
 pub mod item_knn;
+pub mod markov;
 pub mod popular;
 pub mod trending;
 pub mod vmis_knn;

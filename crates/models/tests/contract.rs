@@ -31,6 +31,8 @@ fn shop() -> Interactions {
 fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
     match spec.name {
         "ials" => vec![("factors", "8")],
+        // The board has no order: each product is reached from every other one, in either direction.
+        "markov" => vec![("order", "50"), ("decay", "1"), ("backward", "1")],
         "hybrid" => vec![("ials.factors", "8"), ("sources", "popular,trending,item-knn,ials")],
         _ => vec![],
     }

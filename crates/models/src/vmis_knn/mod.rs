@@ -8,8 +8,8 @@
 //! `distance_scale`, `idf=0`) and Ludewig et al., *Empirical Analysis of Session-Based Recommendation Algorithms*
 //! (UMUAI 2021, `vstan`: the same with `idf=1`).
 //!
-//! Ours is what happens to products of the session itself. People come back to them so often that votes of neighbours
-//! are a poor guide to it; the chance is counted instead, see [`returns`].
+//! Ours is what happens to products of the session itself. People come back to them more often than the votes of
+//! neighbours can tell; the chance is counted as well, see [`returns`].
 
 mod index;
 mod returns;
@@ -92,7 +92,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "returns",
         "learned",
         &["learned", "neighbours"],
-        "products of the session itself: by how often people come back to that place of a session, or by the neighbours' votes",
+        "products of the session itself: votes and how often people come back to that place of a session, or votes alone",
     ),
 ];
 
@@ -125,7 +125,12 @@ struct Settings {
 impl Settings {
     fn new(options: &Options) -> Self {
         let scale = options.number("distance_scale") as f32;
-        let distance = |steps: usize| if scale > 0.0 { (-(steps.saturating_sub(1) as f32) / scale).exp() } else { 1.0 };
+        // Where a session meets the history is where it comes from, not where it goes.
+        let distance = |steps: usize| match steps {
+            _ if scale == 0.0 => 1.0,
+            0 => 0.0,
+            _ => (-((steps - 1) as f32) / scale).exp(),
+        };
         let session_length = options.count("session_length");
         Self {
             n_recent: options.count("sessions"),
@@ -250,18 +255,21 @@ impl VmisKnn {
 
     /// Calls `found` once with each product that can be scored.
     ///
-    /// `score_j = (1 − Σ_i r_i) v_j / Σ v`: the chance that the session goes on to something new, shared out by the votes
-    /// `v` of its neighbours; and `r_i`, the chance of a return, for the session's own products i.
+    /// `score_j = r_j + (1 − Σ_i r_i) v_j / Σ v`: the chance `r` that the session comes back to one of its own products,
+    /// and the chance that it goes on as its neighbours did, shared out by their votes `v`.
     fn each_score(&self, history: &History<'_>, mut found: impl FnMut(u32, f32)) {
         self.with_scratch(|scratch| {
             self.find_neighbours(history, scratch);
             self.vote(scratch);
-            let returning = self.take_returns(scratch, &mut found);
-            let scale = share_of_votes(scratch, returning);
-            for item in scratch.touched.drain(..) {
-                let votes = std::mem::take(&mut scratch.votes[item as usize]);
-                if votes > 0.0 {
-                    found(item, votes * scale);
+            let scale = self.share_of_a_vote(scratch);
+            let Scratch { session, votes, touched, .. } = scratch;
+            touched.iter().for_each(|&item| votes[item as usize] *= scale);
+            self.returns(session).for_each(|(item, rate)| add(votes, touched, item, rate));
+            for item in touched.drain(..) {
+                let score = std::mem::take(&mut votes[item as usize]);
+                // Votes beyond the smallest number are none.
+                if score > 0.0 {
+                    found(item, score);
                 }
             }
         });
@@ -304,13 +312,7 @@ impl VmisKnn {
     fn vote(&self, scratch: &mut Scratch) {
         let Scratch { matches, neighbours, votes, touched, .. } = scratch;
         for near in neighbours.iter() {
-            for (item, vote) in self.votes_of(near, matches).filter(|&(_, vote)| vote > 0.0) {
-                let votes = &mut votes[item as usize];
-                if *votes == 0.0 {
-                    touched.push(item);
-                }
-                *votes += vote;
-            }
+            self.votes_of(near, matches).for_each(|(item, vote)| add(votes, touched, item, vote));
         }
         if self.settings.idf > 0.0 {
             touched.iter().for_each(|&item| votes[item as usize] *= self.idf(item));
@@ -339,32 +341,33 @@ impl VmisKnn {
     /// `log((sessions + 1) / sessions with the product)`, to the power of the option.
     fn idf(&self, item: u32) -> f32 {
         let share = (self.index.n_live() + 1) as f32 / self.index.n_with(item).max(1) as f32;
-        share.ln().powf(self.settings.idf)
+        if self.settings.idf > 0.0 { share.ln().powf(self.settings.idf) } else { 1.0 }
     }
 
-    /// Scores the session's own products by the chance of a return, takes away their votes, and sums the chances up.
-    fn take_returns(&self, scratch: &mut Scratch, found: &mut impl FnMut(u32, f32)) -> f32 {
-        if !self.settings.learns_returns {
-            return 0.0;
-        }
-        let Scratch { session, votes, .. } = scratch;
-        let mut sum = 0.0;
-        for (item, rate) in self.index.returns().rates(session) {
-            votes[item as usize] = 0.0;
-            found(item, rate);
-            sum += rate;
-        }
-        sum
+    /// The session's latest products with the chance of a return.
+    fn returns(&self, session: &[u32]) -> impl Iterator<Item = (u32, f32)> {
+        let rates = self.settings.learns_returns.then(|| self.index.returns().rates(session));
+        rates.into_iter().flatten().filter(|&(_, rate)| rate > 0.0)
+    }
+
+    /// What one vote adds to a score.
+    fn share_of_a_vote(&self, scratch: &Scratch) -> f32 {
+        // The chances of places are counted apart from each other, so their sum may reach 1; something new is never
+        // impossible.
+        const MIN_NEW: f32 = 0.1;
+        let returning: f32 = self.returns(&scratch.session).map(|(_, rate)| rate).sum();
+        let sum: f32 = scratch.touched.iter().map(|&item| scratch.votes[item as usize]).sum();
+        if sum > 0.0 { (1.0 - returning).max(MIN_NEW) / sum } else { 0.0 }
     }
 }
 
-/// The chances of places are counted apart from each other, so their sum may reach 1; something new is never impossible.
-const MIN_NEW: f32 = 0.1;
-
-/// What one vote is worth.
-fn share_of_votes(scratch: &Scratch, returning: f32) -> f32 {
-    let sum: f32 = scratch.touched.iter().map(|&item| scratch.votes[item as usize]).sum();
-    if sum > 0.0 { (1.0 - returning).max(MIN_NEW) / sum } else { 0.0 }
+/// Adds a vote, and lists its product if it is the product's first.
+fn add(votes: &mut [f32], touched: &mut Vec<u32>, item: u32, vote: f32) {
+    let votes = &mut votes[item as usize];
+    if *votes == 0.0 && vote > 0.0 {
+        touched.push(item);
+    }
+    *votes += vote;
 }
 
 /// Cuts to the `n` most similar sessions, the later one of equals. The given order is latest first.
@@ -392,7 +395,8 @@ impl Model for VmisKnn {
         self.each_score(history, |item, score| scores[item as usize] = score);
     }
 
-    /// A neighbour votes because of the products it shares with the history, each by its part of the similarity.
+    /// A neighbour votes because of the products it shares with the history, each by its part of the similarity; the
+    /// chance of a return is a contribution of its own.
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
         if item as usize >= self.n_items() {
             return Vec::new();
@@ -401,14 +405,8 @@ impl Model for VmisKnn {
         self.with_scratch(|scratch| {
             self.find_neighbours(history, scratch);
             self.vote(scratch);
-            let mut rate = None;
-            let returning =
-                self.take_returns(scratch, &mut |own, chance| rate = rate.or((own == item).then_some(chance)));
-            let scale = share_of_votes(scratch, returning) * self.idf(item);
+            let scale = self.share_of_a_vote(scratch) * self.idf(item);
             scratch.touched.drain(..).for_each(|touched| scratch.votes[touched as usize] = 0.0);
-            if let Some(rate) = rate {
-                return vec![because(item, rate)];
-            }
             let mut shares = vec![0.0; scratch.matches.len()];
             for near in &scratch.neighbours {
                 let votes = self.votes_of(near, &scratch.matches).filter(|&(voted, _)| voted == item);
@@ -417,8 +415,10 @@ impl Model for VmisKnn {
                     self.share_among_matches(near, &scratch.matches, votes * scale, &mut shares);
                 }
             }
-            let all = scratch.matches.iter().zip(shares).filter(|&(_, share)| share > 0.0);
-            by_size(all.map(|(source, share)| because(source.item, share)).collect())
+            let returns = self.returns(&scratch.session).filter(|&(own, _)| own == item);
+            let shares = scratch.matches.iter().map(|source| source.item).zip(shares);
+            let all = shares.chain(returns).filter(|&(_, value)| value > 0.0);
+            by_size(all.map(|(source, value)| because(source, value)).collect())
         })
     }
 
@@ -445,5 +445,96 @@ impl Model for VmisKnn {
             .with_u32("items", &[items.len()], items)
             .with_u32("owners", &[owners.len()], owners)
             .with_u32("times", &[times.len()], times)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Interaction, Interactions, catalogue};
+
+    /// Sessions oldest first.
+    fn log(sessions: &[&[u32]]) -> Interactions {
+        let cells = sessions.iter().enumerate().flat_map(|(row, items)| {
+            items.iter().map(move |&item| Interaction { user: row as u32, item, weight: 1.0, timestamp: row as i64 })
+        });
+        Interactions::new(sessions.len(), 10, &cells.collect::<Vec<_>>()).unwrap()
+    }
+
+    fn model(sessions: &[&[u32]], options: &[(&str, &str)]) -> VmisKnn {
+        let options = catalogue::find(NAME).unwrap().options(options).unwrap();
+        fit(&TrainingData::new(&log(sessions)), &options, &FitContext::quiet(0)).unwrap()
+    }
+
+    fn session(items: &[u32]) -> Vec<HistoryItem> {
+        items.iter().map(|&item| HistoryItem { item, weight: 1.0, timestamp: 0 }).collect()
+    }
+
+    fn recommended(model: &VmisKnn, items: &[u32]) -> Vec<(u32, f32)> {
+        model.recommend(&History { items: &session(items), now: 0 }, 10)
+    }
+
+    #[test]
+    fn votes_by_hand() {
+        let vs_knn = [("position", "linear"), ("distance_scale", "0"), ("returns", "neighbours"), ("idf", "0")];
+        let model = model(&[&[1, 2, 3], &[2, 4], &[5, 6]], &vs_knn);
+        // Of [1, 2], 2 weighs 1 and 1 weighs ½: the first session is 1½ near and the second 1.
+        let scale = 1.0 / (3.0 * 1.5 + 2.0);
+        let wanted = [(2, 2.5 * scale), (1, 1.5 * scale), (3, 1.5 * scale), (4, scale)];
+        assert_eq!(recommended(&model, &[1, 2]), wanted);
+    }
+
+    #[test]
+    fn only_the_latest_and_the_nearest_sessions_vote() {
+        let sessions: [&[u32]; 3] = [&[1, 2, 3], &[1, 4], &[2, 5]];
+        let items = |options: &[(&str, &str)]| {
+            let options = [options, &[("returns", "neighbours")]].concat();
+            recommended(&model(&sessions, &options), &[1, 2]).iter().map(|(item, _)| *item).collect::<Vec<_>>()
+        };
+        assert_eq!(items(&[("sessions", "1")]), [5]);
+        assert_eq!(items(&[("neighbours", "1")]), [3, 1], "two shared products beat one");
+        assert_eq!(items(&[]).len(), 4);
+    }
+
+    #[test]
+    fn products_near_the_shared_one_get_more_of_the_vote() {
+        let list = recommended(&model(&[&[1, 2, 3, 4], &[9, 8]], &[]), &[1]);
+        assert_eq!(list.iter().map(|(item, _)| *item).collect::<Vec<_>>(), [2, 3, 4]);
+    }
+
+    #[test]
+    fn people_come_back() {
+        let sessions: [&[u32]; 4] = [&[1, 2, 1], &[3, 4, 3], &[5, 6, 5], &[7, 8, 9]];
+        let list = recommended(&model(&sessions, &[]), &[0, 8]);
+        // Of the four who had seen two products, three went back to the first; one more is counted against it.
+        assert_eq!(list[0], (0, 3.0 / 5.0), "though no neighbour knows 0");
+        let mut new: Vec<u32> = list[1..].iter().map(|(item, _)| *item).collect();
+        new.sort_unstable();
+        assert_eq!(new, [7, 9], "what stands beside 8");
+    }
+
+    #[test]
+    fn added_and_removed_sessions_count_as_in_a_rebuild() {
+        let first: [&[u32]; 4] = [&[1, 2, 3], &[2, 4, 2], &[1, 5, 1, 2], &[4, 6]];
+        let later: [&[u32]; 3] = [&[1, 2, 6, 1], &[7], &[2, 4, 8]];
+        let mut grown = model(&first, &[]);
+        for (number, items) in later.iter().enumerate() {
+            let owner = first.len() + number;
+            let items: Vec<_> = session(items).iter().map(|h| HistoryItem { timestamp: owner as i64, ..*h }).collect();
+            grown.add_session(owner as u32, &items);
+        }
+        let same = |grown: &VmisKnn, sessions: &[&[u32]]| {
+            let rebuilt = model(sessions, &[]);
+            for history in [&[1][..], &[2, 1], &[4, 4, 2], &[7], &[]] {
+                assert_eq!(recommended(grown, history), recommended(&rebuilt, history), "after {history:?}");
+            }
+            assert_eq!(grown.n_sessions(), rebuilt.n_sessions());
+        };
+        same(&grown, &[&first[..], &later].concat());
+        assert_eq!((grown.remove_sessions(1), grown.remove_sessions(4), grown.remove_sessions(99)), (1, 1, 0));
+        same(&grown, &[first[0], first[2], first[3], later[1], later[2]]);
+        let saved = grown.tensors();
+        assert_eq!(saved.u32("owners", 1).unwrap().1, [0, 2, 3, 5, 6], "what is removed is not saved");
+        same(&load(&saved, &grown.options).unwrap(), &[first[0], first[2], first[3], later[1], later[2]]);
     }
 }

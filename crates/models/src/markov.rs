@@ -1,0 +1,275 @@
+//! What people look at next, by the products they saw last.
+//!
+//! First-order transitions as in Rendle, Freudenthaler & Schmidt-Thieme, *Factorizing Personalized Markov Chains for
+//! Next-Basket Recommendation* (WWW 2010), counted without factors. Steps that skip products count less, and so do the
+//! history's older products, as in the sequential rules of Ludewig & Jannach, *Evaluation of Session-based
+//! Recommendation Algorithms* (UMUAI 2018); where the last product is rarely seen, the older ones decide.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::model::by_size;
+use crate::options::OptionSpec;
+use crate::rank::top_k_of;
+use crate::sessions::{GAP_MINUTES, sessions};
+use crate::{
+    Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
+};
+
+pub const NAME: &str = "markov";
+pub const ABOUT: &str = "what people look at next, by the products they saw last";
+
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::count(
+        "order",
+        5,
+        1,
+        50,
+        "steps that a transition may take, and latest events of the history that count",
+    ),
+    OptionSpec::number(
+        "decay",
+        0.5,
+        0.0,
+        1.0,
+        "what a transition counts for each product it skips, and the history for each step back",
+    ),
+    OptionSpec::number(
+        "backward",
+        0.1,
+        0.0,
+        1.0,
+        "what a transition counts in the other direction: people go back and forth",
+    ),
+    OptionSpec::number("smoothing", 5.0, 0.0, 1e6, "added to a product's events: chances from few events count less"),
+    OptionSpec::count("neighbours", 500, 1, 10_000, "transitions kept for each product, the likeliest"),
+    GAP_MINUTES,
+];
+
+/// For each product the chances of the next one; a history is scored by those of its latest products.
+pub struct Markov {
+    options: Options,
+    order: usize,
+    decay: f32,
+    /// Of product i the next ones are `items[starts[i]..starts[i + 1]]`, likeliest first.
+    starts: Vec<u32>,
+    items: Vec<u32>,
+    chances: Vec<f32>,
+}
+
+pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Markov> {
+    let log = Log::new(data.interactions, options.count("gap_minutes"));
+    let steps = Steps::new(options);
+    let n_items = data.interactions.n_items();
+    let n_kept = options.count("neighbours");
+    const BLOCK: usize = 4096;
+    let n_steps = n_items.div_ceil(BLOCK).max(1);
+    let (mut starts, mut items, mut chances) = (vec![0], Vec::new(), Vec::new());
+    for step in 0..n_steps {
+        let block: Vec<Vec<(u32, f32)>> = (step * BLOCK..((step + 1) * BLOCK).min(n_items))
+            .into_par_iter()
+            .map_init(|| vec![0.0; n_items], |counts, item| top_k_of(steps.chances(&log, item, counts), n_kept))
+            .collect();
+        for (item, chance) in block.iter().flat_map(|list| list.iter()) {
+            items.push(*item);
+            chances.push(*chance);
+        }
+        starts.extend(block.iter().scan(starts[starts.len() - 1], |end, list| {
+            *end += list.len() as u32;
+            Some(*end)
+        }));
+        context.step(NAME, step + 1, n_steps)?;
+    }
+    Ok(Markov::new(options, starts, items, chances))
+}
+
+/// All sessions in one row, and where each product and each session stands in it.
+struct Log {
+    items: Vec<u32>,
+    /// Of each event, the session's.
+    sessions: Vec<Range<u32>>,
+    session_of: Vec<u32>,
+    /// Of product i the events are `events[starts[i]..starts[i + 1]]`.
+    starts: Vec<usize>,
+    events: Vec<u32>,
+}
+
+impl Log {
+    fn new(interactions: &Interactions, gap_minutes: usize) -> Self {
+        let (mut items, mut ranges, mut session_of) = (Vec::new(), Vec::new(), Vec::new());
+        for session in sessions(interactions, gap_minutes) {
+            session_of.resize(items.len() + session.items.len(), ranges.len() as u32);
+            ranges.push(items.len() as u32..(items.len() + session.items.len()) as u32);
+            items.extend_from_slice(session.items);
+        }
+        let mut starts = vec![0usize; interactions.n_items() + 1];
+        items.iter().for_each(|&item| starts[item as usize + 1] += 1);
+        (1..starts.len()).for_each(|item| starts[item] += starts[item - 1]);
+        let mut next = starts.clone();
+        let mut events = vec![0; items.len()];
+        for (event, &item) in items.iter().enumerate() {
+            events[next[item as usize]] = event as u32;
+            next[item as usize] += 1;
+        }
+        Self { items, sessions: ranges, session_of, starts, events }
+    }
+
+    /// The events of a product, each with what came before it in its session, latest first, and what came after.
+    fn surroundings(
+        &self,
+        item: usize,
+    ) -> impl Iterator<Item = (impl Iterator<Item = u32>, impl Iterator<Item = u32>)> {
+        self.events[self.starts[item]..self.starts[item + 1]].iter().map(|&event| {
+            let session = &self.sessions[self.session_of[event as usize] as usize];
+            let before = &self.items[session.start as usize..event as usize];
+            let after = &self.items[event as usize + 1..session.end as usize];
+            (before.iter().rev().copied(), after.iter().copied())
+        })
+    }
+}
+
+/// How transitions are counted.
+struct Steps {
+    /// By how many products are skipped.
+    weights: Vec<f32>,
+    backward: f32,
+    smoothing: f32,
+}
+
+impl Steps {
+    fn new(options: &Options) -> Self {
+        let decay = options.number("decay") as f32;
+        Self {
+            weights: (0..options.count("order")).map(|skipped| decay.powi(skipped as i32)).collect(),
+            backward: options.number("backward") as f32,
+            smoothing: options.number("smoothing") as f32,
+        }
+    }
+
+    /// `P(j | i) = Σ weights of steps from i to j / (events of i + smoothing)`. `counts` is all 0 before and after.
+    fn chances(&self, log: &Log, item: usize, counts: &mut [f32]) -> Vec<(u32, f32)> {
+        let mut touched = Vec::new();
+        let mut n_events = 0;
+        let mut count = |other: u32, weight: f32| {
+            if weight > 0.0 {
+                if counts[other as usize] == 0.0 {
+                    touched.push(other);
+                }
+                counts[other as usize] += weight;
+            }
+        };
+        for (before, after) in log.surroundings(item) {
+            n_events += 1;
+            after.zip(&self.weights).for_each(|(other, weight)| count(other, *weight));
+            let others = before.zip(&self.weights).filter(|(other, _)| *other as usize != item);
+            others.for_each(|(other, weight)| count(other, self.backward * weight));
+        }
+        let n = n_events as f32 + self.smoothing;
+        touched.into_iter().map(|other| (other, std::mem::take(&mut counts[other as usize]) / n)).collect()
+    }
+}
+
+pub fn load(tensors: &Tensors, options: &Options) -> Result<Markov> {
+    let (_, starts) = tensors.u32("starts", 1)?;
+    let (_, items) = tensors.u32("items", 1)?;
+    let (_, chances) = tensors.f32("chances", 1)?;
+    let n_items = starts.len().saturating_sub(1);
+    let in_order = starts.first() == Some(&0) && starts.windows(2).all(|w| w[0] <= w[1]);
+    let complete = starts.last().map(|&n| n as usize) == Some(items.len()) && items.len() == chances.len();
+    if !in_order || !complete || items.iter().any(|&item| item as usize >= n_items) {
+        return Err(Error::Artifact("markov: `starts`, `items` and `chances` do not fit together".into()));
+    }
+    Ok(Markov::new(options, starts.to_vec(), items.to_vec(), chances.to_vec()))
+}
+
+impl Markov {
+    fn new(options: &Options, starts: Vec<u32>, items: Vec<u32>, chances: Vec<f32>) -> Self {
+        let (order, decay) = (options.count("order"), options.number("decay") as f32);
+        Self { options: options.clone(), order, decay, starts, items, chances }
+    }
+
+    fn list(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
+        let range = self.starts[item as usize] as usize..self.starts[item as usize + 1] as usize;
+        self.items[range.clone()].iter().copied().zip(self.chances[range].iter().copied())
+    }
+
+    /// The history's latest products, latest first, each with its weight.
+    fn steps<'a>(&'a self, history: &History<'a>) -> impl Iterator<Item = (u32, f32)> + 'a {
+        let known = history.items.iter().rev().filter(|h| (h.item as usize) < self.n_items() && h.weight > 0.0);
+        known.take(self.order).enumerate().map(|(step, h)| (h.item, self.decay.powi(step as i32)))
+    }
+}
+
+impl Model for Markov {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn n_items(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// `score_j = Σ_steps decay^step · P(j | product of the step)`; products that never came next cannot be scored.
+    fn score(&self, history: &History<'_>, scores: &mut [f32]) {
+        scores.fill(f32::NEG_INFINITY);
+        for (seen, weight) in self.steps(history) {
+            for (item, chance) in self.list(seen) {
+                let score = &mut scores[item as usize];
+                *score = score.max(0.0) + weight * chance;
+            }
+        }
+    }
+
+    fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
+        let steps = self.steps(history).filter_map(|(seen, weight)| {
+            let (_, chance) = self.list(seen).find(|&(next, _)| next == item)?;
+            Some(Contribution { model: NAME, item: Some(seen), value: weight * chance })
+        });
+        by_size(steps.collect())
+    }
+
+    fn neighbours(&self, item: u32, n: usize) -> Vec<Neighbour> {
+        if item as usize >= self.n_items() {
+            return Vec::new();
+        }
+        let others = self.list(item).filter(|&(other, _)| other != item).take(n);
+        others.map(|(item, similarity)| Neighbour { item, similarity }).collect()
+    }
+
+    fn tensors(&self) -> Tensors {
+        Tensors::new(NAME, self.options.clone())
+            .with_u32("starts", &[self.starts.len()], self.starts.clone())
+            .with_u32("items", &[self.items.len()], self.items.clone())
+            .with_f32("chances", &[self.chances.len()], self.chances.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Interaction, catalogue};
+
+    fn next_of_0(options: &[(&str, &str)]) -> Vec<(u32, f32)> {
+        // Sessions 0 1 2, 0 1, 0 0 and 3 0.
+        let sessions = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0), (2, 0), (3, 3), (3, 0)];
+        let cells = sessions.map(|(user, item)| Interaction { user, item, weight: 1.0, timestamp: 0 });
+        let log = Interactions::new(4, 4, &cells).unwrap();
+        let options = [&[("smoothing", "0"), ("backward", "0")], options].concat();
+        let model = catalogue::fit(NAME, &options, &TrainingData::new(&log), &FitContext::quiet(0)).unwrap();
+        let seen = [crate::HistoryItem { item: 0, weight: 1.0, timestamp: 0 }];
+        let mut scores = vec![0.0; 4];
+        model.score(&History { items: &seen, now: 0 }, &mut scores);
+        crate::rank::top_k(&scores, 4)
+    }
+
+    #[test]
+    fn chances_by_hand() {
+        // 0 happened five times; 1 followed twice, 0 once, and 2 once behind 1.
+        assert_eq!(next_of_0(&[("order", "1")]), [(1, 2.0 / 5.0), (0, 1.0 / 5.0)]);
+        assert_eq!(next_of_0(&[]), [(1, 2.0 / 5.0), (0, 1.0 / 5.0), (2, 0.5 / 5.0)]);
+        assert_eq!(next_of_0(&[("order", "1"), ("smoothing", "5")])[0], (1, 2.0 / 10.0));
+        assert_eq!(next_of_0(&[("order", "1"), ("backward", "0.5")])[2], (3, 0.5 / 5.0));
+        assert_eq!(next_of_0(&[("neighbours", "1")]).len(), 1);
+    }
+}
