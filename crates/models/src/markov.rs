@@ -30,7 +30,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::number(
         "decay",
-        0.5,
+        0.7,
         0.0,
         1.0,
         "what a transition counts for each product it skips, and the history for each step back",
@@ -255,7 +255,7 @@ mod tests {
         let sessions = [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0), (2, 0), (3, 3), (3, 0)];
         let cells = sessions.map(|(user, item)| Interaction { user, item, weight: 1.0, timestamp: 0 });
         let log = Interactions::new(4, 4, &cells).unwrap();
-        let options = [&[("smoothing", "0"), ("backward", "0")], options].concat();
+        let options = [&[("decay", "0.5"), ("smoothing", "0"), ("backward", "0")], options].concat();
         let model = catalogue::fit(NAME, &options, &TrainingData::new(&log), &FitContext::quiet(0)).unwrap();
         let seen = [crate::HistoryItem { item: 0, weight: 1.0, timestamp: 0 }];
         let mut scores = vec![0.0; 4];

@@ -25,8 +25,9 @@ pub(super) struct SessionIndex {
     post_starts: Vec<u32>,
     posted: Vec<SessionNumber>,
     recent: BTreeMap<u32, Vec<SessionNumber>>,
-    /// Sessions of each product, removed ones not counted.
+    /// Sessions of each product, removed ones not counted, and the logarithm of that.
     n_with: Vec<u32>,
+    log_n_with: Vec<f32>,
     n_live: usize,
     returns: Returns,
 }
@@ -61,6 +62,7 @@ impl SessionIndex {
             posted: Vec::new(),
             recent: BTreeMap::new(),
             n_with: vec![0; n_items],
+            log_n_with: vec![0.0; n_items],
             n_live,
             returns: Returns::new(),
         };
@@ -82,6 +84,7 @@ impl SessionIndex {
         for item in 0..self.n_items() {
             self.post_starts[item + 1] = self.post_starts[item] + self.n_with[item];
         }
+        (0..self.n_items()).for_each(|item| self.log_n_with[item] = log(self.n_with[item]));
         latest.fill(NONE);
         let mut next = self.post_starts.clone();
         self.posted = vec![0; self.post_starts.last().map_or(0, |&n| n as usize)];
@@ -104,8 +107,15 @@ impl SessionIndex {
         self.n_live
     }
 
-    pub fn n_with(&self, item: u32) -> u32 {
-        self.n_with[item as usize]
+    /// `log((sessions + 1) / sessions with the product)`.
+    pub fn idf(&self, item: u32) -> f32 {
+        log(self.n_live as u32 + 1) - self.log_n_with[item as usize]
+    }
+
+    fn count(&mut self, item: u32, change: impl Fn(u32) -> u32) {
+        let n = change(self.n_with[item as usize]);
+        self.n_with[item as usize] = n;
+        self.log_n_with[item as usize] = log(n);
     }
 
     pub fn returns(&self) -> &Returns {
@@ -144,7 +154,7 @@ impl SessionIndex {
         self.n_live += 1;
         for item in distinct(items) {
             self.recent.entry(item).or_default().push(number);
-            self.n_with[item as usize] += 1;
+            self.count(item, |n| n + 1);
         }
         self.returns.add(items);
     }
@@ -156,7 +166,7 @@ impl SessionIndex {
             let range = self.range(session);
             let items = self.items[range.clone()].to_vec();
             self.returns.remove(&items);
-            distinct(&items).into_iter().for_each(|item| self.n_with[item as usize] -= 1);
+            distinct(&items).into_iter().for_each(|item| self.count(item, |n| n - 1));
             self.items[range].fill(0);
             self.is_removed[session as usize] = true;
         }
@@ -209,6 +219,11 @@ impl SessionIndex {
     fn recent_list(&self, item: u32) -> &[SessionNumber] {
         self.recent.get(&item).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The logarithm of a number of sessions; none counts as one.
+fn log(n: u32) -> f32 {
+    (n.max(1) as f32).ln()
 }
 
 fn distinct(items: &[u32]) -> Vec<u32> {

@@ -338,10 +338,13 @@ impl VmisKnn {
         shares.iter_mut().zip(matches).for_each(|(share, found)| *share += vote * weight(found) / sum);
     }
 
-    /// `log((sessions + 1) / sessions with the product)`, to the power of the option.
+    /// A product's log inverse share of sessions, to the power of the option.
     fn idf(&self, item: u32) -> f32 {
-        let share = (self.index.n_live() + 1) as f32 / self.index.n_with(item).max(1) as f32;
-        if self.settings.idf > 0.0 { share.ln().powf(self.settings.idf) } else { 1.0 }
+        match self.settings.idf {
+            0.0 => 1.0,
+            1.0 => self.index.idf(item),
+            power => self.index.idf(item).max(0.0).powf(power),
+        }
     }
 
     /// The session's latest products with the chance of a return.
