@@ -44,6 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             word("position", "linear"),
             word("match_slope", "0.1"),
             word("distance_scale", "0"),
+            word("match_idf", "0"),
             word("returns", "neighbours"),
         ])?;
         let defaults = same(&[])?;

@@ -3,9 +3,9 @@
 //! VMIS-kNN: Kersbergen, Sprangers & Schelter, *Serenade – Low-Latency Session-Based Recommendation in e-Commerce at
 //! Scale* (SIGMOD 2022), an index for the session kNN of Jannach & Ludewig, *When Recurrent Neural Networks meet the
 //! Neighborhood for Session-Based Recommendation* (RecSys 2017, `vs-knn`: `position=linear`, `match_slope=0.1`,
-//! `distance_scale=0`, `returns=neighbours`). Weights after Garg et al., *Sequence and Time Aware Neighborhood for
+//! `distance_scale=0`, `match_idf=0`, `returns=neighbours`). Weights after Garg et al., *Sequence and Time Aware Neighborhood for
 //! Session-based Recommendations: STAN* (SIGIR 2019: `position=exponential`, `similarity=cosine`, `half_life_days`,
-//! `distance_scale`, `idf=0`) and Ludewig et al., *Empirical Analysis of Session-Based Recommendation Algorithms*
+//! `distance_scale`, `match_idf=0`, `idf=0`) and Ludewig et al., *Empirical Analysis of Session-Based Recommendation Algorithms*
 //! (UMUAI 2021, `vstan`: the same with `idf=1`).
 //!
 //! Ours is what happens to products of the session itself. People come back to them more often than the votes of
@@ -82,6 +82,13 @@ pub const OPTIONS: &[OptionSpec] = &[
         "steps from the shared product, within the session that votes, after which a product counts 1/e; 0 for all alike",
     ),
     OptionSpec::number(
+        "match_idf",
+        1.0,
+        0.0,
+        4.0,
+        "exponent of a shared product's log inverse share of sessions: what is rare says more of who is similar",
+    ),
+    OptionSpec::number(
         "idf",
         1.0,
         0.0,
@@ -116,8 +123,9 @@ struct Settings {
     is_cosine: bool,
     half_life_days: f32,
     match_slope: f32,
-    /// By steps from the shared product; the last one for all steps beyond.
+    /// By steps from the shared product.
     distances: Vec<f32>,
+    match_idf: f32,
     idf: f32,
     learns_returns: bool,
 }
@@ -143,6 +151,7 @@ impl Settings {
             half_life_days: options.number("half_life_days") as f32,
             match_slope: options.number("match_slope") as f32,
             distances: (0..session_length).map(distance).collect(),
+            match_idf: options.number("match_idf") as f32,
             idf: options.number("idf") as f32,
             learns_returns: options.word("returns") == "learned",
         }
@@ -290,7 +299,7 @@ impl VmisKnn {
                 } else {
                     (-(step as f32) / settings.position_scale).exp()
                 };
-                scratch.matches.push(Match { item, weight });
+                scratch.matches.push(Match { item, weight: weight * self.idf(item, settings.match_idf) });
             }
         }
         self.index.most_recent(&scratch.matches, settings.n_recent, &mut scratch.neighbours);
@@ -315,7 +324,7 @@ impl VmisKnn {
             self.votes_of(near, matches).for_each(|(item, vote)| add(votes, touched, item, vote));
         }
         if self.settings.idf > 0.0 {
-            touched.iter().for_each(|&item| votes[item as usize] *= self.idf(item));
+            touched.iter().for_each(|&item| votes[item as usize] *= self.idf(item, self.settings.idf));
         }
     }
 
@@ -338,12 +347,12 @@ impl VmisKnn {
         shares.iter_mut().zip(matches).for_each(|(share, found)| *share += vote * weight(found) / sum);
     }
 
-    /// A product's log inverse share of sessions, to the power of the option.
-    fn idf(&self, item: u32) -> f32 {
-        match self.settings.idf {
+    /// A product's log inverse share of sessions, to a power.
+    fn idf(&self, item: u32, power: f32) -> f32 {
+        match power {
             0.0 => 1.0,
             1.0 => self.index.idf(item),
-            power => self.index.idf(item).max(0.0).powf(power),
+            _ => self.index.idf(item).max(0.0).powf(power),
         }
     }
 
@@ -408,7 +417,7 @@ impl Model for VmisKnn {
         self.with_scratch(|scratch| {
             self.find_neighbours(history, scratch);
             self.vote(scratch);
-            let scale = self.share_of_a_vote(scratch) * self.idf(item);
+            let scale = self.share_of_a_vote(scratch) * self.idf(item, self.settings.idf);
             scratch.touched.drain(..).for_each(|touched| scratch.votes[touched as usize] = 0.0);
             let mut shares = vec![0.0; scratch.matches.len()];
             for near in &scratch.neighbours {
@@ -479,7 +488,8 @@ mod tests {
 
     #[test]
     fn votes_by_hand() {
-        let vs_knn = [("position", "linear"), ("distance_scale", "0"), ("returns", "neighbours"), ("idf", "0")];
+        let off = [("distance_scale", "0"), ("match_idf", "0"), ("idf", "0")];
+        let vs_knn = [&off[..], &[("position", "linear"), ("returns", "neighbours")]].concat();
         let model = model(&[&[1, 2, 3], &[2, 4], &[5, 6]], &vs_knn);
         // Of [1, 2], 2 weighs 1 and 1 weighs ½: the first session is 1½ near and the second 1.
         let scale = 1.0 / (3.0 * 1.5 + 2.0);

@@ -4,8 +4,11 @@
 const RANKS: usize = 8;
 /// Seen once, twice, three times or more.
 const VISITS: usize = 3;
-/// Whether the session's last step stayed on the same product.
-const STAYS: usize = 2;
+/// Whether the session's last step went to something new, came back to a product, or stayed on it.
+const STEPS: usize = 3;
+/// One, two, three, four or more different products to come back to: they share the chance of a return.
+const PRODUCTS: usize = 4;
+const PLACES: usize = RANKS * VISITS * STEPS * PRODUCTS;
 
 /// Counts over all beginnings of all sessions: products at a place, and how many of them came next.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +19,7 @@ pub(super) struct Returns {
 
 impl Returns {
     pub fn new() -> Self {
-        Self { asked: vec![0; RANKS * VISITS * STAYS], returned: vec![0; RANKS * VISITS * STAYS] }
+        Self { asked: vec![0; PLACES], returned: vec![0; PLACES] }
     }
 
     pub fn add(&mut self, session: &[u32]) {
@@ -59,11 +62,16 @@ fn places(session: &[u32]) -> impl Iterator<Item = (u32, usize)> + use<> {
             None => {}
         }
     }
-    let stays = usize::from(matches!(session, [.., a, b] if a == b));
+    let last_step = match session {
+        [.., a, b] if a == b => 2,
+        [before @ .., last] if before.contains(last) => 1,
+        _ => 0,
+    };
+    let around = last_step * PRODUCTS + n_seen.clamp(1, PRODUCTS) - 1;
     seen.into_iter()
         .take(n_seen)
         .enumerate()
-        .map(move |(rank, (item, visits))| (item, (rank * VISITS + visits.min(VISITS) - 1) * STAYS + stays))
+        .map(move |(rank, (item, visits))| (item, (rank * VISITS + visits.min(VISITS) - 1) * STEPS * PRODUCTS + around))
 }
 
 #[cfg(test)]
@@ -85,10 +93,13 @@ mod tests {
     }
 
     #[test]
-    fn a_place_knows_rank_visits_and_whether_the_session_stays() {
-        let place = |rank: usize, visits: usize, stays: usize| (rank * VISITS + visits - 1) * STAYS + stays;
-        assert_eq!(places(&[1, 2, 1]).collect::<Vec<_>>(), [(1, place(0, 2, 0)), (2, place(1, 1, 0))]);
-        assert_eq!(places(&[2, 1, 1]).collect::<Vec<_>>(), [(1, place(0, 2, 1)), (2, place(1, 1, 1))]);
-        assert_eq!(places(&(0..20).collect::<Vec<_>>()).count(), RANKS);
+    fn a_place_knows_rank_visits_last_step_and_products() {
+        let place = |rank: usize, visits: usize, last_step: usize, products: usize| {
+            (rank * VISITS + visits - 1) * STEPS * PRODUCTS + last_step * PRODUCTS + products - 1
+        };
+        assert_eq!(places(&[1, 2]).collect::<Vec<_>>(), [(2, place(0, 1, 0, 2)), (1, place(1, 1, 0, 2))]);
+        assert_eq!(places(&[1, 2, 1]).collect::<Vec<_>>(), [(1, place(0, 2, 1, 2)), (2, place(1, 1, 1, 2))]);
+        assert_eq!(places(&[2, 1, 1]).collect::<Vec<_>>(), [(1, place(0, 2, 2, 2)), (2, place(1, 1, 2, 2))]);
+        assert_eq!(places(&(0..20).collect::<Vec<_>>()).last(), Some((12, place(7, 1, 0, 4))));
     }
 }
