@@ -99,7 +99,8 @@ pub enum Outcome {
     Complete {
         value: f64,
     },
-    /// Cut short because earlier trials were better at the same point.
+    /// Cut short because earlier trials were better at the same point; the value is what it would have come to if it had
+    /// gone on as they did.
     Pruned {
         value: f64,
     },
@@ -355,8 +356,10 @@ impl Judging<'_> {
             if let Some(value) = validation.filter(|_| progress.model == self.model.name) {
                 let rung = Rung { fold, at: Stage::Epoch(progress.step), value };
                 rungs.lock().push(rung);
-                if progress.step * 5 >= progress.n_steps && falls_behind(rung, past) {
-                    *pruned_at.lock() = Some(value);
+                if progress.step * 5 >= progress.n_steps
+                    && let Some(estimate) = falls_behind(rung, past)
+                {
+                    *pruned_at.lock() = Some(estimate);
                     stop.store(true, Ordering::Relaxed);
                 }
             }
@@ -383,8 +386,8 @@ impl Judging<'_> {
         let (sample, n_sample) = value_of(0, stride * 4);
         let rung = Rung { fold, at: Stage::Sample, value: sample };
         rungs.lock().push(rung);
-        if falls_behind(rung, past) {
-            return Fold::Pruned(sample);
+        if let Some(estimate) = falls_behind(rung, past) {
+            return Fold::Pruned(estimate);
         }
         let rest = (1..4).map(|quarter| value_of(quarter * stride, stride * 4));
         let (sum, n) = rest.fold((sample * n_sample, n_sample), |(sum, n), (value, m)| (sum + value * m, n + m));
@@ -392,16 +395,25 @@ impl Judging<'_> {
     }
 }
 
-/// The median rule: cut short what is below the middle of the complete trials at the same point. Golovin et al., *Google
-/// Vizier* (KDD 2017), §3.2.2.
-fn falls_behind(rung: Rung, past: &[Trial]) -> bool {
-    let complete = past.iter().filter(|trial| trial.outcome.value().is_some());
-    let mut values: Vec<f64> = complete
-        .filter_map(|trial| trial.rungs.iter().find(|r| (r.fold, r.at) == (rung.fold, rung.at)))
-        .map(|rung| rung.value)
-        .collect();
+/// The median rule: a fit that is below the middle of the earlier trials after the same epoch is cut short. Golovin et
+/// al., *Google Vizier* (KDD 2017), §3.2.2. Judging costs less than fitting, and a sample says less than all cases: there
+/// only the lowest quarter is.
+///
+/// Answers what the trial would have come to, if it had gone on as the complete ones did.
+fn falls_behind(rung: Rung, past: &[Trial]) -> Option<f64> {
+    let at_rung = |trial: &Trial| trial.rungs.iter().find(|r| (r.fold, r.at) == (rung.fold, rung.at)).map(|r| r.value);
+    let mut values: Vec<f64> = past.iter().filter_map(at_rung).collect();
     values.sort_unstable_by(f64::total_cmp);
-    values.len() >= N_BEFORE_PRUNING && rung.value < values[values.len() / 2]
+    let floor = match rung.at {
+        Stage::Epoch(_) => values.get(values.len() / 2)?,
+        Stage::Sample => values.get(values.len() / 4)?,
+    };
+    if values.len() < N_BEFORE_PRUNING || rung.value >= *floor {
+        return None;
+    }
+    let complete = past.iter().filter_map(|trial| Some((at_rung(trial)?, trial.outcome.value()?)));
+    let (there, then) = complete.fold((0.0, 0.0), |(there, then), (at, end)| (there + at, then + end));
+    Some(if there > 0.0 { rung.value * then / there } else { 0.0 })
 }
 
 #[cfg(test)]

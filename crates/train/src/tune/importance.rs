@@ -1,11 +1,11 @@
 //! Which options mattered.
 
 use super::space::Space;
-use super::{Point, Trial};
+use super::{Point, Trial, standing};
 
 /// Parts that a range of numbers is cut into, each with about as many trials.
 const N_PARTS: usize = 4;
-/// Complete trials below which nothing can be said.
+/// Trials below which nothing can be said.
 const N_TRIALS_MIN: usize = 8;
 
 /// Share of the variance of the metric that each option explains by itself, largest first; empty for few trials.
@@ -13,14 +13,14 @@ const N_TRIALS_MIN: usize = 8;
 /// The correlation ratio over words or quarters of the tried values, without its bias: Kelley's ε² (*PNAS* 1935),
 /// `1 − (within / (n − groups)) / (total / (n − 1))`, not below 0. What options do together is not in it.
 pub fn importance(space: &Space, trials: &[Trial]) -> Vec<(String, f64)> {
-    let complete: Vec<(&Point, f64)> =
-        trials.iter().filter_map(|trial| Some((&trial.options, trial.outcome.value()?))).collect();
-    if complete.len() < N_TRIALS_MIN {
+    let judged: Vec<(&Point, f64)> =
+        trials.iter().filter_map(|trial| Some((&trial.options, standing(trial)?))).collect();
+    if judged.len() < N_TRIALS_MIN {
         return Vec::new();
     }
-    let values: Vec<f64> = complete.iter().map(|(_, value)| *value).collect();
+    let values: Vec<f64> = judged.iter().map(|(_, value)| *value).collect();
     let share = |dimension: &super::space::Dimension| {
-        let places: Vec<f64> = complete.iter().map(|(point, _)| dimension.place(&point[&dimension.key])).collect();
+        let places: Vec<f64> = judged.iter().map(|(point, _)| dimension.place(&point[&dimension.key])).collect();
         let groups = match dimension.n_words() {
             Some(n) => places.iter().map(|place| (place * n as f64) as usize).collect(),
             None => quarters(&places),

@@ -130,7 +130,7 @@ fn bars(area: &Area<'_>, title: &str, shares: &[(String, f64)]) -> Drawn {
     area.titled(title, (FONT, 16))?;
     let (width, height) = (PANEL.0 as i32, PANEL.1 as i32);
     if shares.is_empty() {
-        return area.draw(&Text::new("too few complete trials to say", (24, 60), (FONT, 14)));
+        return area.draw(&Text::new("too few trials to say", (24, 60), (FONT, 14)));
     }
     let (top, names) = (44, 210);
     let step = ((height - top - 16) / shares.len() as i32).min(34);

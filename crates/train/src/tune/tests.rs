@@ -113,8 +113,14 @@ fn what_falls_behind_the_median_is_cut_short() {
         seconds: 0.0,
     };
     let mut past: Vec<Trial> = [0.1, 0.2, 0.3, 0.4].map(trial).to_vec();
-    assert!(!falls_behind(rung(0.0), &past), "four say too little");
+    assert_eq!(falls_behind(rung(0.0), &past), None, "four say too little");
     past.push(trial(0.5));
-    assert!(falls_behind(rung(0.29), &past) && !falls_behind(rung(0.3), &past));
-    assert!(!falls_behind(Rung { at: Stage::Epoch(3), ..rung(0.0) }, &past), "nobody was seen there");
+    assert_eq!(falls_behind(rung(0.3), &past), None);
+    // The others ended at the double of what they were there.
+    past.iter_mut().for_each(|trial| trial.outcome = Outcome::Complete { value: 2.0 * trial.rungs[0].value });
+    assert!((falls_behind(rung(0.29), &past).unwrap() - 0.58).abs() < 1e-12);
+    assert_eq!(falls_behind(Rung { at: Stage::Epoch(3), ..rung(0.0) }, &past), None, "nobody was seen there");
+    past.iter_mut().for_each(|trial| trial.rungs[0].at = Stage::Sample);
+    let sample = |value| Rung { at: Stage::Sample, ..rung(value) };
+    assert!(falls_behind(sample(0.19), &past).is_some() && falls_behind(sample(0.2), &past).is_none());
 }
