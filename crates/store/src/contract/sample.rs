@@ -7,7 +7,7 @@ use domain::{
     Timestamp, UserKey,
 };
 
-use crate::Manifest;
+use crate::{CurvePoint, Manifest};
 
 pub fn user(n: u64) -> UserKey {
     UserKey((u128::from(n) + 1).to_be_bytes())
