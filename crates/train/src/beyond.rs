@@ -43,28 +43,20 @@ impl Crowd {
     /// coverage         share of all products that are in some list
     /// ```
     pub fn qualities(&self, cases: &[Case], lists: &[Vec<u32>], k: usize) -> BTreeMap<&'static str, f64> {
-        let cut = |list: &'_ [u32]| list[..k.min(list.len())].to_vec();
-        let lists: Vec<Vec<u32>> = lists.iter().map(|list| cut(list)).collect();
+        let lists: Vec<Vec<u32>> = lists.iter().map(|list| list[..k.min(list.len())].to_vec()).collect();
         let mean_of = |of: &(dyn Fn(&[u32]) -> f64 + Sync)| mean(lists.iter().map(|list| of(list)));
         let stride = lists.len().div_ceil(DIVERSITY_LISTS_MAX).max(1);
         let sample: Vec<&Vec<u32>> = lists.iter().step_by(stride).collect();
         let diversities: Vec<f64> = sample.par_iter().map(|list| diversity(list, &self.by_item)).collect();
-        let exposures = self.exposures(&lists);
-        let n_shown = exposures.iter().filter(|&&n| n > 0).count();
+        let exposures = exposures(&lists, k, self.n_users_of.len());
         BTreeMap::from([
             ("novelty", mean_of(&|list| novelty(list, &self.n_users_of, self.n_users))),
             ("diversity", mean(diversities.into_iter())),
             ("popularity", mean_of(&|list| popularity(list, &self.n_users_of))),
             ("popularity_lift", self.popularity_lift(cases, &lists)),
             ("gini", gini(&exposures)),
-            ("coverage", n_shown as f64 / exposures.len().max(1) as f64),
+            ("coverage", coverage(&exposures)),
         ])
-    }
-
-    fn exposures(&self, lists: &[Vec<u32>]) -> Vec<usize> {
-        let mut exposures = vec![0; self.n_users_of.len()];
-        lists.iter().flatten().for_each(|&item| exposures[item as usize] += 1);
-        exposures
     }
 
     fn popularity_lift(&self, cases: &[Case], lists: &[Vec<u32>]) -> f64 {
@@ -129,6 +121,18 @@ fn n_common(a: &[u32], b: &[u32]) -> usize {
         }
     }
     n
+}
+
+/// How often each product is among the first `k` of a list.
+pub fn exposures(lists: &[Vec<u32>], k: usize, n_items: usize) -> Vec<usize> {
+    let mut exposures = vec![0; n_items];
+    lists.iter().flat_map(|list| list.iter().take(k)).for_each(|&item| exposures[item as usize] += 1);
+    exposures
+}
+
+/// Share of the products that are shown at all.
+pub fn coverage(exposures: &[usize]) -> f64 {
+    exposures.iter().filter(|&&n| n > 0).count() as f64 / exposures.len().max(1) as f64
 }
 
 /// Gini coefficient of how often each product is shown: 0 when all get the same, near 1 when one gets everything.

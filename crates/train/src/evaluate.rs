@@ -8,7 +8,7 @@ use models::{FitContext, History, Model, Options, TrainingData, catalogue};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::beyond::Crowd;
+use crate::beyond::{Crowd, coverage, exposures};
 use crate::dataset::{Dataset, DatasetError};
 use crate::groups::{self, AgeCounts, ProductAge, UserGroup};
 use crate::metrics;
@@ -251,18 +251,13 @@ pub fn judge(model: &dyn Model, cases: &[Case], ks: &[usize]) -> Judged {
         ks.iter().flat_map(|&k| metrics::at_k(&is_hit, k, case.relevant.len())).collect()
     });
     let cases = judged.collect();
-    Judged { cases, coverage: ks.iter().map(|&k| coverage(&lists, k, n_items)).collect(), lists }
+    let coverage = ks.iter().map(|&k| coverage(&exposures(&lists, k, n_items))).collect();
+    Judged { cases, coverage, lists }
 }
 
 fn best(case: &Case, scores: &mut [f32], k: usize) -> Vec<u32> {
     case.excluded.iter().for_each(|&item| scores[item as usize] = f32::NEG_INFINITY);
     top_k(scores, k).into_iter().map(|(item, _)| item).collect()
-}
-
-fn coverage(lists: &[Vec<u32>], k: usize, n_items: usize) -> f64 {
-    let mut is_shown = vec![false; n_items];
-    lists.iter().flat_map(|list| list.iter().take(k)).for_each(|&item| is_shown[item as usize] = true);
-    is_shown.iter().filter(|shown| **shown).count() as f64 / n_items as f64
 }
 
 impl Judged {

@@ -18,11 +18,12 @@ use models::{FitContext, Progress, TrainingData};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
-pub use self::importance::importance;
-pub use self::log::{Question, TrialLog};
+use self::importance::importance;
+use self::log::{Question, TrialLog};
 pub use self::plot::{PlotError, loss_curves, trials as plot_trials};
 pub use self::search::Search;
-pub use self::space::{Point, Space};
+pub use self::space::Point;
+use self::space::Space;
 use crate::evaluate::judge;
 use crate::metrics;
 use crate::split::Split;
