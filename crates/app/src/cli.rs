@@ -1,8 +1,9 @@
 //! The command line, as typed. What the words do is in `commands`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use train::tune::{Metric, Search};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -62,13 +63,23 @@ pub enum Command {
     )]
     Import(Import),
     /// Snapshot, split, fit, evaluate, register, gate, promote
-    #[command(after_help = "Example:\n  vitrina train --model item-knn --model ials --set ials.factors=128")]
+    #[command(
+        after_help = "Examples:\n  vitrina train --model item-knn --model ials --set ials.factors=128\n  vitrina train --model auto --set auto.budget=5m"
+    )]
     Train(Train),
     /// Train and measure a model on a data set in the field's own format, without a shop
     #[command(
         after_help = "Example:\n  vitrina evaluate --data gowalla --format lightgcn --split given --model ials --k 20 --json gowalla.json"
     )]
     Evaluate(Evaluate),
+    /// Find good options of a model on the validation part of a data set, then measure them once on the test part
+    #[command(
+        after_help = "Example:\n  vitrina tune --data gowalla --format lightgcn --split given --model item-knn --search tpe --trials 40 --out tuned/gowalla\n\nA search that was stopped goes on with the same command."
+    )]
+    Tune(Tune),
+    /// Compare runs on the same lists: intervals, paired differences, which users gain or lose
+    #[command(after_help = "Example:\n  vitrina compare popular.run item-knn.run --metric ndcg@20")]
+    Compare(Compare),
     /// Ask for one slate
     #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
     Recommend(Recommend),
@@ -113,7 +124,7 @@ pub struct Import {
 
 #[derive(Debug, Args)]
 pub struct Train {
-    /// A model to fit; may be repeated [default: train.models of the configuration]
+    /// A model to fit, or auto to find one; may be repeated [default: train.models of the configuration]
     #[arg(long = "model", value_name = "NAME")]
     pub models: Vec<String>,
     /// An option, such as ials.factors=128 or, for a single model, factors=128; may be repeated
@@ -121,8 +132,9 @@ pub struct Train {
     pub set: Vec<(String, String)>,
 }
 
+/// What is measured, and how: the part that `evaluate` and `tune` share.
 #[derive(Debug, Args)]
-pub struct Evaluate {
+pub struct Protocol {
     /// The data set: a file or a folder, as its format says
     ///
     /// lightgcn: a folder with train.txt and test.txt; sessions: a folder with train_sessions.txt and
@@ -134,10 +146,26 @@ pub struct Evaluate {
     /// lightgcn, sessions, events, ratings, online-retail, complete-journey or retailrocket
     #[arg(long)]
     pub format: String,
-    /// given, temporal, leave-one-out or random
+    /// given, temporal, leave-one-out, random, stratified, k-fold or rolling-window
     #[arg(long, default_value = "given")]
     pub split: String,
-    /// The model to fit
+    /// Folds of k-fold or windows of rolling-window [default: 5]
+    #[arg(long, value_name = "N")]
+    pub folds: Option<usize>,
+    /// What lists may not have: nothing, seen, or what the history has an event of these types about, such as purchase
+    /// [default: nothing for sessions, else seen]
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub exclude: Vec<String>,
+    /// Event types that make a held-out product relevant [default: all]
+    #[arg(long, value_name = "TYPE", value_delimiter = ',')]
+    pub relevant: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Evaluate {
+    #[command(flatten)]
+    pub protocol: Protocol,
+    /// The model to fit; auto finds one
     #[arg(long)]
     pub model: String,
     /// An option of the model; may be repeated
@@ -148,9 +176,59 @@ pub struct Evaluate {
     pub k: Vec<usize>,
     #[arg(long, default_value_t = 42)]
     pub seed: u64,
+    /// How long auto may search
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = train::auto::budget)]
+    pub budget: Duration,
+    /// What auto chooses by
+    #[arg(long, value_name = "NAME@K", default_value = "ndcg@20")]
+    pub metric: Metric,
+    /// Write each list's metrics to this file, for `vitrina compare`
+    #[arg(long, value_name = "FILE")]
+    pub runs_out: Option<PathBuf>,
     /// Write the report to this file as JSON, as in `--json gowalla.json`
     #[arg(value_name = "FILE")]
     pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Tune {
+    #[command(flatten)]
+    pub protocol: Protocol,
+    /// The model to tune
+    #[arg(long)]
+    pub model: String,
+    /// An option that keeps its value; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub set: Vec<(String, String)>,
+    /// grid, random or tpe (where good trials are denser)
+    #[arg(long, default_value = "tpe")]
+    pub search: Search,
+    /// How many sets of options to try, those of an earlier run included
+    #[arg(long, default_value_t = 30, value_name = "N")]
+    pub trials: usize,
+    /// What to maximize
+    #[arg(long, value_name = "NAME@K", default_value = "ndcg@20")]
+    pub metric: Metric,
+    /// Stop after this time, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = train::auto::budget)]
+    pub budget: Option<Duration>,
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
+    /// Keep the trials, their picture and the result in this folder; without it nothing is kept
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// Files that `vitrina evaluate --runs-out` wrote; each is compared with the first
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// What users gain or lose
+    #[arg(long, value_name = "NAME@K", default_value = "ndcg@20")]
+    pub metric: String,
+    #[arg(long, default_value_t = 42)]
+    pub seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -177,8 +255,15 @@ pub enum Models {
     #[command(after_help = "Example:\n  vitrina models list --json")]
     List,
     /// One version's manifest
-    #[command(after_help = "Example:\n  vitrina models show 20260728T150405.123456Z")]
-    Show { version: String },
+    #[command(
+        after_help = "Examples:\n  vitrina models show 20260728T150405.123456Z\n  vitrina models show 20260728T150405.123456Z --plot losses.svg"
+    )]
+    Show {
+        version: String,
+        /// Draw the loss curves of its models to this file
+        #[arg(long, value_name = "FILE")]
+        plot: Option<PathBuf>,
+    },
     /// Serve this version
     #[command(after_help = "Example:\n  vitrina models promote 20260728T150405.123456Z")]
     Promote { version: String },

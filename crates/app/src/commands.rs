@@ -1,11 +1,13 @@
 //! What each word of the command line does.
 
 mod api;
+pub mod compare;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
 pub mod events;
 pub mod import;
+mod interrupt;
 pub mod models;
 mod progress;
 pub mod recommend;
@@ -13,6 +15,7 @@ pub mod serve;
 #[cfg(feature = "sql")]
 pub mod sql;
 pub mod train;
+pub mod tune;
 
 use std::io::Write;
 

@@ -53,6 +53,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Import(import) => commands::import::run(config, import, json),
         Command::Train(train) => commands::train::run(config, train, json),
         Command::Evaluate(evaluate) => commands::evaluate::run(evaluate, json),
+        Command::Tune(tune) => commands::tune::run(tune, json),
+        Command::Compare(compare) => commands::compare::run(compare, json),
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
         Command::Models(models) => commands::models::run(config, models, json),
         Command::Events(events) => commands::events::run(config, events, json),

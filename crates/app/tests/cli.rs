@@ -137,7 +137,7 @@ fn check_help(path: &[String]) -> usize {
 
 #[test]
 fn the_help_of_every_command_shows_an_example() {
-    assert!(check_help(&[]) >= 17, "nine commands, four words of models, three of events, and the page of all");
+    assert!(check_help(&[]) >= 19, "eleven commands, four words of models, three of events, and the page of all");
 }
 
 #[test]
@@ -373,15 +373,13 @@ fn a_closed_pipe_is_no_failure() {
     assert_eq!((code(&output), text(&output.stdout).lines().count()), (0, 1), "{}", text(&output.stderr));
 }
 
-#[test]
-fn a_model_is_measured_on_a_public_format_without_a_shop() {
-    let dir = tempfile::tempdir().unwrap();
-    let folder = dir.path().join("tiny");
+/// A dataset of two tastes in which each user's last product of the taste is held out.
+fn two_tastes(dir: &Path) -> PathBuf {
+    let folder = dir.join("tiny");
     fs::create_dir(&folder).unwrap();
     let line = |u: usize, items: &[usize]| {
         format!("{u} {}\n", items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
     };
-    // Two tastes; each user's last product of the taste is held out.
     let (mut train, mut test) = (String::new(), String::new());
     for u in 0..20 {
         let taste: Vec<usize> = (0..12).filter(|item| item % 2 == u % 2).collect();
@@ -391,6 +389,141 @@ fn a_model_is_measured_on_a_public_format_without_a_shop() {
     }
     write(&folder, "train.txt", &train);
     write(&folder, "test.txt", &test);
+    folder
+}
+
+/// `COMMAND --data FOLDER --format lightgcn MORE…`, run in a folder.
+fn on_two_tastes(dir: &Path, command: &str, more: &[&str]) -> Output {
+    let folder = dir.join("tiny");
+    let head = [command, "--data", folder.to_str().unwrap(), "--format", "lightgcn"];
+    Command::new(VITRINA).args(head).args(more).current_dir(dir).output().unwrap()
+}
+
+fn json_of(output: &Output) -> Value {
+    assert_eq!(code(output), 0, "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output.stdout)))
+}
+
+#[test]
+fn folds_have_a_spread_and_need_a_split_that_has_them() {
+    let dir = tempfile::tempdir().unwrap();
+    two_tastes(dir.path());
+    let folds = |split: &'static str, n: &'static str| {
+        on_two_tastes(dir.path(), "evaluate", &["--split", split, "--folds", n, "--model", "item-knn", "--json"])
+    };
+    let report = json_of(&folds("k-fold", "3"));
+    assert_eq!((&report["split"], report["folds"].as_array().unwrap().len()), (&json!("k-fold"), 3));
+    assert!(report["spread"]["recall@10"].is_number() && report["n_test"] == 120, "{report}");
+    let refused = folds("random", "3");
+    assert!(code(&refused) == 1 && text(&refused.stderr).contains("k-fold or rolling-window"));
+    let refused = folds("rolling-window", "3");
+    assert!(text(&refused.stderr).contains("no timestamps"), "{}", text(&refused.stderr));
+    let refused = on_two_tastes(dir.path(), "evaluate", &["--model", "popular", "--exclude", "purchase"]);
+    assert!(text(&refused.stderr).contains("got event type purchase"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn two_runs_are_compared_user_by_user() {
+    let dir = tempfile::tempdir().unwrap();
+    two_tastes(dir.path());
+    for (model, seed) in [("popular", "1"), ("item-knn", "1")] {
+        let file = format!("{model}.run");
+        let output =
+            on_two_tastes(dir.path(), "evaluate", &["--model", model, "--k", "2", "--seed", seed, "--runs-out", &file]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    }
+    let compare = |more: &[&str]| {
+        let args = [&["compare", "popular.run", "item-knn.run"], more].concat();
+        Command::new(VITRINA).args(args).current_dir(dir.path()).output().unwrap()
+    };
+    let comparison = json_of(&compare(&["--metric", "recall@2", "--json"]));
+    let all = &comparison[0]["all"];
+    assert!(all["difference"].as_f64().unwrap() > 0.3 && all["p"].as_f64().unwrap() < 0.05, "{comparison}");
+    assert_eq!(all["lose"], 0.0, "item-knn finds everybody's product");
+    assert_eq!(comparison[0]["by_user_group"][0]["name"], "casual", "five events each: {comparison}");
+    let words = text(&compare(&["--metric", "recall@2"]).stdout);
+    assert!(words.contains("item-knn − popular") && words.contains("% gain") && words.contains("ndcg@2"), "{words}");
+    let refused = compare(&[]);
+    assert!(code(&refused) == 1 && text(&refused.stderr).contains("ndcg@20"), "{}", text(&refused.stderr));
+    let other = on_two_tastes(
+        dir.path(),
+        "evaluate",
+        &["--model", "popular", "--split", "random", "--runs-out", "popular.run"],
+    );
+    assert_eq!(code(&other), 0);
+    assert!(text(&compare(&[]).stderr).contains("not asked the same"));
+}
+
+#[test]
+fn a_search_is_kept_goes_on_and_looks_at_the_test_once() {
+    let dir = tempfile::tempdir().unwrap();
+    two_tastes(dir.path());
+    let tune = |more: &[&str]| {
+        let args = [&["--model", "item-knn", "--metric", "ndcg@5", "--out", "tuned"], more].concat();
+        on_two_tastes(dir.path(), "tune", &args)
+    };
+    let output = tune(&["--trials", "3"]);
+    let words = text(&output.stdout);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    for wanted in ["ndcg@5 on validation", "3 trials, 0 of them read", "validation ndcg@5", "test       ndcg@5"] {
+        assert!(words.contains(wanted), "{wanted}: {words}");
+    }
+    let log = dir.path().join("tuned/trials.jsonl");
+    let before = fs::read(&log).unwrap();
+    assert_eq!(before.iter().filter(|byte| **byte == b'\n').count(), 4, "a question and three trials");
+    // As a kill in the middle of a write leaves it.
+    fs::write(&log, &before[..before.len() - 5]).unwrap();
+    let result = json_of(&tune(&["--trials", "10", "--json"]));
+    assert_eq!((&result["n_resumed"], result["trials"].as_array().unwrap().len()), (&json!(2), 10), "{result}");
+    assert!(result["best"]["validation"].is_number() && result["test"]["split"] == "given", "{result}");
+    assert!(fs::read_to_string(dir.path().join("tuned/trials.svg")).unwrap().starts_with("<svg"));
+    assert!(dir.path().join("tuned/result.json").exists());
+    let other = tune(&["--seed", "7"]);
+    assert!(code(&other) == 1 && text(&other.stderr).contains("another question"), "{}", text(&other.stderr));
+    let fixed = ["--model", "popular", "--set", "count=users"];
+    let refused = on_two_tastes(dir.path(), "tune", &fixed);
+    assert!(text(&refused.stderr).contains("no option to search"), "{}", text(&refused.stderr));
+    for wrong in [["--search", "luck"], ["--metric", "beauty@9"], ["--budget", "soon"]] {
+        assert_eq!(code(&tune(&wrong)), 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn auto_finds_a_model_within_its_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    two_tastes(dir.path());
+    let output = on_two_tastes(dir.path(), "evaluate", &["--model", "auto", "--budget", "6s", "--k", "2", "--json"]);
+    let report = json_of(&output);
+    let tried = report["auto"]["tried"].as_array().unwrap();
+    let models: Vec<&str> = tried.iter().filter_map(|t| t["model"].as_str()).collect();
+    assert!(models.contains(&"popular") && models.contains(&"item-knn"), "{models:?}");
+    assert_eq!(report["model"], report["auto"]["winner"]["model"]);
+    assert_eq!(report["metrics"]["recall@2"], 1.0, "{report}");
+    let refused = on_two_tastes(dir.path(), "evaluate", &["--model", "auto", "--set", "factors=8"]);
+    assert!(text(&refused.stderr).contains("auto takes no --set"), "{}", text(&refused.stderr));
+}
+
+#[test]
+fn auto_trains_a_shop() {
+    let dir = tempfile::tempdir().unwrap();
+    let csv = write(dir.path(), "views.csv", &views_csv(40, 16));
+    let data = dir.path().join("data");
+    import(&data, "events", &csv, &[]);
+    let outcome = said_json(&data, &["train", "--model", "auto", "--set", "auto.budget=5s"]);
+    assert!(outcome["verdict"].as_str().unwrap().starts_with("auto chose "), "{outcome}");
+    let models = outcome["manifest"]["models"].as_array().unwrap();
+    assert!(models.contains(&json!("popular")) && !models.contains(&json!("auto")), "{outcome}");
+    let version = outcome["manifest"]["version"].as_str().unwrap();
+    let refused = refusal(&data, &["models", "show", version, "--plot", "loss.svg"]);
+    assert!(refused.contains("nothing to draw") || models.len() > 4, "{refused}");
+    let refused = refusal(&data, &["train", "--model", "auto", "--set", "auto.budget=soon"]);
+    assert!(refused.contains("90s, 10m or 2h"), "{refused}");
+}
+
+#[test]
+fn a_model_is_measured_on_a_public_format_without_a_shop() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = two_tastes(dir.path());
     let report = dir.path().join("tiny.json");
     let args = |model: &'static str| {
         [
@@ -429,6 +562,8 @@ fn a_model_is_measured_on_a_public_format_without_a_shop() {
         "n_test",
         "metrics",
         "ci95",
+        "by_user_group",
+        "by_product_age",
         "fit_seconds",
         "score_seconds",
         "peak_rss_bytes",

@@ -10,10 +10,40 @@ pub struct ModelSpec {
     /// One line for `--help`, documentation and the dashboard.
     pub about: &'static str,
     pub options: &'static [OptionSpec],
+    /// What data it is for.
+    pub suits: Suits,
     /// Whether `SOURCE.KEY=VALUE` reaches the options of other models.
     pub takes_source_options: bool,
     fit: fn(&TrainingData<'_>, &Options, &FitContext<'_>) -> Result<Box<dyn Model>>,
     load: fn(&Tensors, &Options) -> Result<Box<dyn Model>>,
+}
+
+/// What a model can't do without; whoever picks a model for a dataset passes those by that it lacks something for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Suits {
+    /// Timestamps.
+    pub time: bool,
+    /// Explicit ratings.
+    pub ratings: bool,
+    /// Rows that are sessions, or at least in the order in which things happened.
+    pub sessions: bool,
+    /// Products beyond which it takes too much memory or time.
+    pub n_items_max: usize,
+}
+
+impl Suits {
+    /// Interactions are all it takes.
+    pub const ANYTHING: Self = Self { time: false, ratings: false, sessions: false, n_items_max: usize::MAX };
+    pub const WITH_TIME: Self = Self { time: true, ..Self::ANYTHING };
+    pub const WITH_RATINGS: Self = Self { ratings: true, ..Self::ANYTHING };
+    pub const SESSIONS: Self = Self { sessions: true, ..Self::ANYTHING };
+
+    /// Whether data that has `has`, and `has.n_items_max` products, is enough.
+    pub fn fits(&self, has: &Self) -> bool {
+        let lacks = |wanted: bool, has: bool| wanted && !has;
+        !(lacks(self.time, has.time) || lacks(self.ratings, has.ratings) || lacks(self.sessions, has.sessions))
+            && has.n_items_max <= self.n_items_max
+    }
 }
 
 /// The entry of a model whose module has `NAME`, `ABOUT`, `OPTIONS`, `fit` and `load`.
@@ -23,6 +53,7 @@ macro_rules! entry {
             name: $module::NAME,
             about: $module::ABOUT,
             options: $module::OPTIONS,
+            suits: Suits::ANYTHING,
             takes_source_options: false,
             fit: |data, options, context| Ok(Box::new($module::fit(data, options, context)?)),
             load: |tensors, options| Ok(Box::new($module::load(tensors, options)?)),
@@ -33,11 +64,11 @@ macro_rules! entry {
 /// Every model, simplest first.
 pub const MODELS: &[ModelSpec] = &[
     entry!(popular),
-    entry!(trending),
+    ModelSpec { suits: Suits::WITH_TIME, ..entry!(trending) },
     entry!(item_knn),
     entry!(ials),
-    entry!(markov),
-    entry!(vmis_knn),
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(markov) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn) },
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
 
@@ -62,6 +93,18 @@ impl ModelSpec {
             options.insert(key.to_owned(), checked.get(source_key).expect("just checked").clone());
         }
         Ok(options)
+    }
+
+    /// The options that declare where tuning looks; those of its sources too, as `SOURCE.KEY`.
+    pub fn search_space(&self, options: &Options) -> Vec<(String, &'static OptionSpec)> {
+        let declared = |options: &'static [OptionSpec]| options.iter().filter(|option| option.search.is_some());
+        let own = declared(self.options).map(|option| (option.key.to_owned(), option));
+        let sources = options.get("sources").filter(|_| self.takes_source_options).map(ToString::to_string);
+        let of_sources = sources.iter().flat_map(|names| names.split(',')).filter_map(|name| find(name).ok());
+        let of_sources = of_sources.flat_map(|source| {
+            declared(source.options).map(|option| (format!("{}.{}", source.name, option.key), option))
+        });
+        own.chain(of_sources).collect()
     }
 
     pub fn fit(&self, data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Box<dyn Model>> {
@@ -90,6 +133,7 @@ pub fn load(tensors: &Tensors) -> Result<Box<dyn Model>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::{OptionKind, Range};
 
     #[test]
     fn an_unknown_model_gets_the_nearest_name() {
@@ -104,6 +148,42 @@ mod tests {
                 spec.options.iter().map(|o| (o.key.to_owned(), o.default_value().to_string())).collect();
             spec.options(&defaults).unwrap();
         }
+    }
+
+    #[test]
+    fn what_tuning_tries_is_allowed() {
+        for option in MODELS.iter().flat_map(|spec| spec.options) {
+            let Some(range) = option.search else { continue };
+            let allowed = match (option.kind, range) {
+                (OptionKind::Count { min, max, .. }, Range::Linear(low, high) | Range::Log(low, high)) => {
+                    min as f64 <= low && low < high && high <= max as f64
+                }
+                (OptionKind::Number { min, max, .. }, Range::Linear(low, high) | Range::Log(low, high)) => {
+                    min <= low && low < high && high <= max
+                }
+                (OptionKind::Choice { of, .. }, Range::Words) => of.len() > 1,
+                _ => false,
+            };
+            assert!(allowed && !matches!(range, Range::Log(low, _) if low <= 0.0), "{}: {range:?}", option.key);
+        }
+    }
+
+    #[test]
+    fn a_hybrid_searches_its_sources() {
+        let hybrid = find("hybrid").unwrap();
+        let options = hybrid.options(&[("sources", "ials,popular")]).unwrap();
+        let keys: Vec<String> = hybrid.search_space(&options).into_iter().map(|(key, _)| key).collect();
+        assert!(
+            keys.contains(&"ials.factors".to_owned()) && !keys.iter().any(|k| k.starts_with("item-knn")),
+            "{keys:?}"
+        );
+    }
+
+    #[test]
+    fn a_model_is_for_data_that_has_what_it_wants() {
+        let has = Suits { time: true, n_items_max: 500, ..Suits::ANYTHING };
+        assert!(Suits::ANYTHING.fits(&has) && Suits::WITH_TIME.fits(&has) && !Suits::SESSIONS.fits(&has));
+        assert!(!Suits { n_items_max: 499, ..Suits::ANYTHING }.fits(&has));
     }
 
     #[test]

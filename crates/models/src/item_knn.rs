@@ -6,7 +6,7 @@
 use rayon::prelude::*;
 
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::{
     Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
@@ -17,41 +17,48 @@ pub const NAME: &str = "item-knn";
 pub const ABOUT: &str = "products that go together, by who chose both";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list"),
+    OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list")
+    .search(Range::Log(50.0, 2000.0)),
     OptionSpec::choice(
         "similarity",
         "cosine",
         &["cosine", "cooccurrence"],
         "cosine: the angle between the columns of two products; cooccurrence: the share of a product's users who chose the other too",
-    ),
+    )
+    .search(Range::Words),
     OptionSpec::choice(
         "weighting",
         "log",
         &["binary", "log", "weights"],
         "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
-    ),
+    )
+    .search(Range::Words),
     OptionSpec::number(
         "user_power",
         1.0,
         0.0,
         2.0,
         "damping of active users: a user with n products counts n^-user_power",
-    ),
+    )
+    .search(Range::Linear(0.0, 1.5)),
     OptionSpec::number(
         "popularity_power",
         0.3,
         0.0,
         1.0,
         "cosine only: the norm of the recommended product to 2 × this power; above 0.5 favours rare products",
-    ),
-    OptionSpec::number("shrinkage", 0.0, 0.0, 1e6, "added to the norms: similarity from few users counts less"),
+    )
+    .search(Range::Linear(0.0, 0.7)),
+    OptionSpec::number("shrinkage", 0.0, 0.0, 1e6, "added to the norms: similarity from few users counts less")
+    .search(Range::Log(0.01, 30.0)),
     OptionSpec::number(
         "half_life_days",
         0.0,
         0.0,
         3650.0,
         "days after which an event counts half, in training and in the history; 0 means never",
-    ),
+    )
+    .search(Range::Log(7.0, 3650.0)),
 ];
 
 /// For each product the most similar ones; a history is scored by adding up its products' lists.

@@ -13,6 +13,19 @@ pub struct OptionSpec {
     /// One line: what it does, its unit.
     pub about: &'static str,
     pub kind: OptionKind,
+    /// Where tuning looks; `None` keeps the default.
+    pub search: Option<Range>,
+}
+
+/// The values of an option that are worth trying, narrower than those that are allowed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Range {
+    /// From low to high, steps of the same size mattering the same.
+    Linear(f64, f64),
+    /// From low to high, steps by the same factor mattering the same. Low is above 0.
+    Log(f64, f64),
+    /// Each of the words of a choice.
+    Words,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -43,11 +56,11 @@ pub struct Options(BTreeMap<String, OptionValue>);
 
 impl OptionSpec {
     pub const fn count(key: &'static str, default: usize, min: usize, max: usize, about: &'static str) -> Self {
-        Self { key, about, kind: OptionKind::Count { default, min, max } }
+        Self { key, about, kind: OptionKind::Count { default, min, max }, search: None }
     }
 
     pub const fn number(key: &'static str, default: f64, min: f64, max: f64, about: &'static str) -> Self {
-        Self { key, about, kind: OptionKind::Number { default, min, max } }
+        Self { key, about, kind: OptionKind::Number { default, min, max }, search: None }
     }
 
     pub const fn choice(
@@ -56,7 +69,7 @@ impl OptionSpec {
         of: &'static [&'static str],
         about: &'static str,
     ) -> Self {
-        Self { key, about, kind: OptionKind::Choice { default, of } }
+        Self { key, about, kind: OptionKind::Choice { default, of }, search: None }
     }
 
     pub const fn words(
@@ -65,7 +78,12 @@ impl OptionSpec {
         of: &'static [&'static str],
         about: &'static str,
     ) -> Self {
-        Self { key, about, kind: OptionKind::Words { default, of } }
+        Self { key, about, kind: OptionKind::Words { default, of }, search: None }
+    }
+
+    /// Declares where tuning looks.
+    pub const fn search(self, range: Range) -> Self {
+        Self { search: Some(range), ..self }
     }
 
     pub fn default_value(&self) -> OptionValue {

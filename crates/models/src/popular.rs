@@ -1,7 +1,7 @@
 //! What most people chose. The floor under every other model.
 
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::{Contribution, Error, FitContext, History, Model, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "popular";
@@ -12,7 +12,8 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
     "users",
     &["users", "weights"],
     "what makes a product popular: distinct users, or the sum of event weights",
-)];
+)
+.search(Range::Words)];
 
 /// The same score for everyone, from 0 (nobody) to 1 (the most popular product).
 pub struct Popular {

@@ -1,6 +1,6 @@
 //! What people choose now: popularity in which an event counts half after every half life.
 
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::popular::{explain_popularity, load_popularity, relative_to_largest};
 use crate::{Contribution, FitContext, History, Model, Options, Result, Tensors, TrainingData, decay};
 
@@ -13,7 +13,8 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec::number(
     0.01,
     3650.0,
     "days after which an event counts half, seen from the newest event",
-)];
+)
+.search(Range::Log(1.0, 365.0))];
 
 /// The same score for everyone, from 0 to 1 (the most trending product).
 pub struct Trending {

@@ -7,6 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
+/// Where a fit stood after an epoch.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CurvePoint {
+    pub epoch: u32,
+    /// Mean loss over the training data; lower is better.
+    pub train_loss: f64,
+    /// NDCG at 20 on what the fit held out; higher is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_ndcg: Option<f64>,
+}
+
 /// How a model came to be: enough to make it again.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -23,6 +34,9 @@ pub struct Manifest {
     pub metrics: BTreeMap<String, f64>,
     /// n_users, n_items, n_interactions, fit_seconds, …
     pub facts: BTreeMap<String, f64>,
+    /// Loss curves of the models that go by epochs, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<String, Vec<CurvePoint>>,
     /// File name → BLAKE3 in hexadecimal, filled in by the registry.
     #[serde(default)]
     pub checksums: BTreeMap<String, String>,

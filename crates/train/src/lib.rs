@@ -1,9 +1,14 @@
 //! From data to a model whose quality is known: dataset, split, fit, evaluate; and for a shop from a position in its log
 //! to a registered model, [`pipeline::run`].
 
+pub mod auto;
+pub mod beyond;
 pub mod dataset;
 pub mod evaluate;
+pub mod groups;
 pub mod metrics;
 pub mod pipeline;
+pub mod runs;
 pub mod snapshot;
 pub mod split;
+pub mod tune;

@@ -1,17 +1,26 @@
 //! From a position in the log to a registered, evaluated model: [`run`] is the list of the steps.
 
-use std::{collections::BTreeMap, sync::atomic::AtomicBool, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 
 use domain::{ModelVersion, Position, Timestamp};
-use models::{FitContext, Model, TrainingData, catalogue};
+use models::{
+    FitContext, Model, TrainingData,
+    catalogue::{self, Suits},
+};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use store::{EventLog, Lake, Manifest, Registry, StoreError};
+use store::{CurvePoint, EventLog, Lake, Manifest, Registry, StoreError};
 
 use crate::{
+    auto,
     evaluate::judge,
     snapshot::{self, TrainingSet},
     split::Split,
+    tune::Metric,
 };
 
 /// What to fit and how: kept in the manifest, so that the same model can be made again.
@@ -77,6 +86,12 @@ pub enum TrainError {
     NothingToLearn { shop: String, position: Position },
     #[error("no model to fit was named; name one of: {}", known_models())]
     NoModel,
+    #[error("auto: {0}")]
+    Budget(String),
+    #[error("auto: {0}")]
+    Auto(#[from] auto::AutoError),
+    #[error("auto needs more events: what is left before the held-out ones can't be split once more")]
+    NothingToChooseOn,
     #[error("option {key:?} names no model of this training ({models}); write MODEL.KEY=VALUE")]
     StrayOption { key: String, models: String },
 }
@@ -105,7 +120,12 @@ pub fn run(
     progress: &(dyn Fn(Step) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    check(recipe)?;
+    let named = Recipe {
+        options: recipe.options.iter().filter(|option| !is_of_auto(option)).cloned().collect(),
+        ..recipe.clone()
+    };
+    let wants_auto = recipe.models.iter().any(|name| name == auto::NAME);
+    check(&without_auto(&named))?;
     let started = Instant::now();
     let position = stores.log.head();
     let step = |name: &str, done, of| progress(Step { name: name.to_owned(), done, of });
@@ -115,16 +135,18 @@ pub fn run(
         snapshot::training_set(stores.lake, &order.shop, position, recipe.recommend_purchased)?
     };
     thin(&mut set.split);
+    let chosen = if wants_auto { Some(choose(recipe, &set, progress, cancelled)?) } else { None };
+    let recipe = chosen.as_ref().map_or(recipe, |chosen| &chosen.recipe);
     let candidate = measure(recipe, &set.split, progress, cancelled)?;
     let rivals = rivals(stores.registry, recipe, &set.split, &candidate, progress, cancelled)?;
 
-    let (files, fit_seconds) = fit_all(recipe, &set, progress, cancelled)?;
+    let fitted = fit_all(recipe, &set, progress, cancelled)?;
     let facts = BTreeMap::from([
         ("n_users".to_owned(), set.n_users as f64),
         ("n_items".to_owned(), set.item_ids.len() as f64),
         ("n_interactions".to_owned(), set.all.n_interactions() as f64),
         ("n_cases".to_owned(), set.split.cases.len() as f64),
-        ("fit_seconds".to_owned(), fit_seconds),
+        ("fit_seconds".to_owned(), fitted.seconds),
         ("total_seconds".to_owned(), started.elapsed().as_secs_f64()),
     ]);
     let manifest = Manifest {
@@ -137,16 +159,99 @@ pub fn run(
         code_version: order.code_version.clone(),
         metrics: candidate.metrics.clone(),
         facts,
+        curves: fitted.curves,
         checksums: BTreeMap::new(),
     };
     step("register", 0, 1);
-    let manifest = stores.registry.register(manifest, &files)?;
+    let manifest = stores.registry.register(manifest, &fitted.files)?;
     let (promoted, verdict) = gate(&candidate, &rivals, order.gate_ratio);
+    let verdict = chosen.map_or(verdict.clone(), |chosen| format!("{}; {verdict}", chosen.said));
     if promoted {
         stores.registry.promote(&manifest.version)?;
     }
     step("register", 1, 1);
     Ok(Outcome { manifest, promoted, verdict })
+}
+
+/// What `auto` came to.
+struct Chosen {
+    recipe: Recipe,
+    said: String,
+}
+
+/// The option of `auto` that says how long it may take, and how long it takes when nobody says.
+const BUDGET: &str = "auto.budget";
+const BUDGET_DEFAULT: Duration = Duration::from_secs(600);
+/// What serving falls back on, whoever wins.
+const BASE: [&str; 3] = ["popular", "trending", "item-knn"];
+
+fn is_of_auto((key, _): &(String, String)) -> bool {
+    key.starts_with(&format!("{}.", auto::NAME))
+}
+
+/// The models that a recipe names beside `auto`, and those that serving falls back on.
+fn without_auto(recipe: &Recipe) -> Recipe {
+    if !recipe.models.iter().any(|name| name == auto::NAME) {
+        return recipe.clone();
+    }
+    let named = recipe.models.iter().map(String::as_str).filter(|name| *name != auto::NAME);
+    let mut models: Vec<&str> = BASE.to_vec();
+    named.filter(|name| !BASE.contains(name)).for_each(|name| models.push(name));
+    Recipe { models: models.into_iter().map(str::to_owned).collect(), ..recipe.clone() }
+}
+
+/// Puts the model that does best on validation in the place of `auto`.
+fn choose(
+    recipe: &Recipe,
+    set: &TrainingSet,
+    progress: &(dyn Fn(Step) + Sync),
+    cancelled: &AtomicBool,
+) -> Result<Chosen, TrainError> {
+    let said = recipe.options.iter().rev().find(|(key, _)| key == BUDGET);
+    let budget = said.map_or(Ok(BUDGET_DEFAULT), |(_, text)| auto::budget(text)).map_err(TrainError::Budget)?;
+    if let Some((key, _)) = recipe.options.iter().find(|option| is_of_auto(option) && option.0 != BUDGET) {
+        return Err(TrainError::Budget(format!("got option {key}, wanted {BUDGET}")));
+    }
+    let validation = set.validation.as_ref().ok_or(TrainError::NothingToChooseOn)?;
+    let mut validation = validation.clone();
+    thin(&mut validation);
+    let has = Suits { time: true, n_items_max: set.item_ids.len(), ..Suits::ANYTHING };
+    let spec = auto::AutoSpec { budget, metric: Metric::NDCG_20, seed: recipe.seed };
+    let watch = |event: auto::Event<'_>| {
+        if let auto::Event::Fit(p) = event {
+            progress(Step { name: format!("auto {}", p.model), done: p.step as u64, of: p.n_steps as u64 });
+        }
+    };
+    let tried = auto::choose(&[validation], &has, spec, cancelled, &watch)?;
+    let winner = auto::winner(&tried).ok_or(auto::AutoError::OutOfTime { budget })?;
+    let said = format!(
+        "auto chose {} ({}) with {GATE_METRIC} {:.4} on validation, the best of {}",
+        winner.model,
+        winner.stage,
+        winner.value.unwrap_or(0.0),
+        tried.len()
+    );
+    Ok(Chosen { recipe: with_winner(recipe, winner), said })
+}
+
+fn with_winner(recipe: &Recipe, winner: &auto::Tried) -> Recipe {
+    let mut chosen = without_auto(recipe);
+    chosen.options.retain(|option| !is_of_auto(option));
+    let is_servable = PERSONAL.contains(&winner.model.as_str()) || BASE.contains(&winner.model.as_str());
+    let is_source = |hybrid: &catalogue::ModelSpec| hybrid.options(&[("sources", &winner.model)]).is_ok();
+    let (name, options) = match catalogue::find(PERSONAL[0]) {
+        // Serving knows what a hybrid is for; a hybrid of one source ranks as that source does.
+        Ok(hybrid) if !is_servable && is_source(hybrid) => {
+            let own = winner.options.iter().map(|(key, value)| (format!("{}.{key}", winner.model), value.clone()));
+            let sources = [("sources".to_owned(), winner.model.clone())];
+            (hybrid.name.to_owned(), sources.into_iter().chain(own).collect())
+        }
+        _ => (winner.model.clone(), winner.options.clone()),
+    };
+    chosen.options.extend(options.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
+    chosen.models.retain(|other| *other != name);
+    chosen.models.push(name);
+    chosen
 }
 
 fn check(recipe: &Recipe) -> Result<(), TrainError> {
@@ -210,7 +315,7 @@ fn measure(
     let judged_name = judged_model(recipe);
     let mut metrics = BTreeMap::new();
     for name in &recipe.models {
-        let model = fit(recipe, name, &TrainingData::new(&split.train), "evaluate", progress, cancelled)?;
+        let model = fit(recipe, name, &TrainingData::new(&split.train), "evaluate", progress, &|_| {}, cancelled)?;
         let (means, intervals) = judge(model.as_ref(), &split.cases, &KS).summary(&KS, recipe.seed);
         if *name == judged_name {
             if let Some([low, high]) = intervals.get(GATE_METRIC) {
@@ -224,9 +329,12 @@ fn measure(
     Ok(Measured { name: judged_name, metrics })
 }
 
+/// Which model speaks for shoppers, best first.
+const PERSONAL: [&str; 3] = ["hybrid", "ials", "item-knn"];
+
 /// The model that will speak for shoppers.
 fn judged_model(recipe: &Recipe) -> String {
-    let personal = ["hybrid", "ials", "item-knn"].into_iter().find(|name| recipe.models.iter().any(|m| m == name));
+    let personal = PERSONAL.into_iter().find(|name| recipe.models.iter().any(|m| m == name));
     personal.map_or_else(|| recipe.models[recipe.models.len() - 1].clone(), str::to_owned)
 }
 
@@ -289,21 +397,42 @@ fn gate(candidate: &Measured, rivals: &[Measured], ratio: f64) -> (bool, String)
     }
 }
 
-/// The models on all data, as files of the registry.
+/// The models on all data, as files of the registry, and how the fits went.
+struct FittedAll {
+    files: BTreeMap<String, Vec<u8>>,
+    curves: Curves,
+    seconds: f64,
+}
+
+type Curves = BTreeMap<String, Vec<CurvePoint>>;
+
 fn fit_all(
     recipe: &Recipe,
     set: &TrainingSet,
     progress: &(dyn Fn(Step) + Sync),
     cancelled: &AtomicBool,
-) -> Result<(BTreeMap<String, Vec<u8>>, f64), TrainError> {
+) -> Result<FittedAll, TrainError> {
     let started = Instant::now();
     let mut files = BTreeMap::new();
+    let curves = Mutex::new(Curves::new());
     for name in &recipe.models {
-        let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, cancelled)?;
+        let watch = |p| record(&mut curves.lock(), p);
+        let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, &watch, cancelled)?;
         files.insert(format!("{name}.safetensors"), model.tensors().to_bytes()?);
     }
     files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).expect("ids are plain text"));
-    Ok((files, started.elapsed().as_secs_f64()))
+    Ok(FittedAll { files, curves: curves.into_inner(), seconds: started.elapsed().as_secs_f64() })
+}
+
+/// Adds an epoch to its model's curve. A hybrid fits its sources twice: the later fit is the one that is kept.
+fn record(curves: &mut Curves, progress: models::Progress) {
+    let Some(loss) = progress.loss else { return };
+    let curve = curves.entry(progress.model.to_owned()).or_default();
+    let epoch = u32::try_from(progress.step).unwrap_or(u32::MAX);
+    if curve.last().is_some_and(|last| last.epoch >= epoch) {
+        curve.clear();
+    }
+    curve.push(CurvePoint { epoch, train_loss: loss.train, validation_ndcg: loss.validation_ndcg });
 }
 
 fn fit(
@@ -312,6 +441,7 @@ fn fit(
     data: &TrainingData<'_>,
     stage: &str,
     progress: &(dyn Fn(Step) + Sync),
+    watch: &(dyn Fn(models::Progress) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Box<dyn Model>, TrainError> {
     let step = |done, of| progress(Step { name: format!("{stage} {name}"), done, of });
@@ -319,6 +449,7 @@ fn fit(
     let context = FitContext {
         seed: recipe.seed,
         progress: &|p| {
+            watch(p);
             progress(Step { name: format!("{stage} {}", p.model), done: p.step as u64, of: p.n_steps as u64 })
         },
         cancelled,
@@ -326,4 +457,61 @@ fn fit(
     let model = catalogue::find(name)?.fit(data, &options_of(recipe, name)?, &context)?;
     step(1, 1);
     Ok(model)
+}
+
+#[cfg(test)]
+mod tests {
+    use models::{Loss, Progress};
+
+    use super::*;
+
+    fn recipe(models: &[&str], options: &[(&str, &str)]) -> Recipe {
+        let pair = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        Recipe {
+            models: models.iter().map(|name| (*name).to_owned()).collect(),
+            options: options.iter().map(pair).collect(),
+            seed: 1,
+            recommend_purchased: false,
+        }
+    }
+
+    #[test]
+    fn the_winner_takes_the_place_of_auto_and_brings_its_options() {
+        let winner = |model: &str, options: &[(&str, &str)]| auto::Tried {
+            stage: auto::Stage::Tuned,
+            model: model.to_owned(),
+            options: recipe(&[], options).options,
+            value: Some(0.5),
+            seconds: 1.0,
+            n_trials: 2,
+            note: None,
+        };
+        let asked = recipe(&["auto"], &[("auto.budget", "30s")]);
+        let ials = with_winner(&asked, &winner("ials", &[("factors", "64")]));
+        assert_eq!(ials, recipe(&["popular", "trending", "item-knn", "ials"], &[("ials.factors", "64")]));
+        let knn = with_winner(&asked, &winner("item-knn", &[("neighbours", "99")]));
+        assert_eq!(
+            (knn.models.as_slice(), judged_model(&knn).as_str()),
+            (&["popular", "trending", "item-knn"].map(str::to_owned)[..], "item-knn")
+        );
+        let blend = with_winner(&asked, &winner("hybrid", &[("sources", "ials,item-knn"), ("ials.factors", "8")]));
+        check(&blend).unwrap();
+        let options = options_of(&blend, "hybrid").unwrap();
+        assert_eq!((options.word("sources"), options.count("ials.factors")), ("ials,item-knn", 8));
+    }
+
+    #[test]
+    fn a_second_fit_starts_its_curve_anew() {
+        let mut curves = Curves::new();
+        let epoch = |step, loss: Option<f64>| Progress {
+            model: "bpr",
+            step,
+            n_steps: 2,
+            loss: loss.map(|train| Loss { train, validation_ndcg: None }),
+        };
+        for progress in [epoch(1, Some(0.9)), epoch(2, Some(0.8)), epoch(1, Some(0.7)), epoch(2, None)] {
+            record(&mut curves, progress);
+        }
+        assert_eq!(curves["bpr"], [CurvePoint { epoch: 1, train_loss: 0.7, validation_ndcg: None }]);
+    }
 }

@@ -80,10 +80,14 @@ pub struct TrainingSet {
     pub n_users: usize,
     pub all: Interactions,
     pub split: Split,
+    /// The same made of the training part of `split` alone, to choose a model on; `None` when it has too little for that.
+    pub validation: Option<Split>,
 }
 
 /// Share of the interactions, the oldest ones, that the judged models learn from.
 const TRAIN_SHARE: f64 = 0.85;
+/// Share of them that models are chosen with: 85 % of the 85.
+const CHOICE_SHARE: f64 = TRAIN_SHARE * TRAIN_SHARE;
 
 /// The likings up to a position, by users who allow to be learned from, with the weights that serving gives a history.
 ///
@@ -96,39 +100,63 @@ pub fn training_set(
     recommend_purchased: bool,
 ) -> Result<TrainingSet, TrainError> {
     let nothing = || TrainError::NothingToLearn { shop: shop.to_owned(), position: up_to };
-    let cut = cut(lake, up_to)?.ok_or_else(nothing)?;
+    let end = cut(lake, up_to, TRAIN_SHARE)?.ok_or_else(nothing)?;
     let all = likings(lake, up_to, |_| true)?;
-    let earlier = likings(lake, up_to, |moment| moment <= cut)?;
-    let later = likings(lake, up_to, |moment| moment > cut)?;
-    if earlier.is_empty() || later.is_empty() {
-        return Err(nothing());
-    }
-    let users = Numbers::of(all.iter().map(|row| row.user));
-    let items = Numbers::of(all.iter().map(|row| row.product_id.clone()));
-    let train = matrix(&earlier, &users, &items)?;
-    let bought = if recommend_purchased { Vec::new() } else { bought(lake, up_to, cut, &users, &items)? };
-    let mut cases = Vec::new();
-    for rows in later.chunk_by(|left, right| left.user == right.user) {
-        let Some(user) = users.get(&rows[0].user) else { continue };
-        let excluded = bought_by(&bought, user);
-        let mut relevant: Vec<u32> = rows.iter().filter_map(|row| items.get(&row.product_id)).collect();
-        relevant.retain(|item| excluded.binary_search(item).is_err());
-        relevant.sort_unstable();
-        if !relevant.is_empty() {
-            cases.push(Case {
-                history: train.history(user as usize),
-                now: cut.0.div_euclid(1_000_000),
-                relevant,
-                excluded,
-            });
+    let source = Source {
+        lake,
+        up_to,
+        recommend_purchased,
+        users: Numbers::of(all.iter().map(|row| row.user)),
+        items: Numbers::of(all.iter().map(|row| row.product_id.clone())),
+    };
+    let split = source.split(end, None)?.ok_or_else(nothing)?;
+    let validation = match cut(lake, up_to, CHOICE_SHARE)? {
+        Some(start) if start < end => source.split(start, Some(end))?,
+        _ => None,
+    };
+    let all = matrix(&all, &source.users, &source.items)?;
+    Ok(TrainingSet { n_users: source.users.len(), item_ids: source.items.values, all, split, validation })
+}
+
+/// What splits are made from.
+struct Source<'a> {
+    lake: &'a dyn Lake,
+    up_to: Position,
+    recommend_purchased: bool,
+    users: Numbers<UserKey>,
+    items: Numbers<ProductId>,
+}
+
+impl Source<'_> {
+    /// Learns up to one moment and is judged by what comes then, until `end` if there is one. `None` when either is nothing.
+    fn split(&self, cut: Moment, end: Option<Moment>) -> Result<Option<Split>, TrainError> {
+        let Self { lake, up_to, recommend_purchased, users, items } = self;
+        let (lake, up_to) = (*lake, *up_to);
+        let earlier = likings(lake, up_to, |moment| moment <= cut)?;
+        let later = likings(lake, up_to, |moment| moment > cut && end.is_none_or(|end| moment <= end))?;
+        if earlier.is_empty() || later.is_empty() {
+            return Ok(None);
         }
+        let train = matrix(&earlier, users, items)?;
+        let bought = if *recommend_purchased { Vec::new() } else { bought(lake, up_to, cut, users, items)? };
+        let mut cases = Vec::new();
+        for rows in later.chunk_by(|left, right| left.user == right.user) {
+            let Some(user) = users.get(&rows[0].user) else { continue };
+            let excluded = bought_by(&bought, user);
+            let mut relevant: Vec<u32> = rows.iter().filter_map(|row| items.get(&row.product_id)).collect();
+            relevant.retain(|item| excluded.binary_search(item).is_err());
+            relevant.sort_unstable();
+            if !relevant.is_empty() {
+                cases.push(Case {
+                    history: train.history(user as usize),
+                    now: cut.0.div_euclid(1_000_000),
+                    relevant,
+                    excluded,
+                });
+            }
+        }
+        Ok((!cases.is_empty()).then(|| Split { name: "temporal".to_owned(), train, cases }))
     }
-    if cases.is_empty() {
-        return Err(nothing());
-    }
-    let all = matrix(&all, &users, &items)?;
-    let split = Split { name: "temporal".to_owned(), train, cases };
-    Ok(TrainingSet { n_users: users.len(), item_ids: items.values, all, split })
 }
 
 /// When an event happened in microseconds, and its place in the log for those that happened together.
@@ -191,8 +219,8 @@ fn number<'a>(batch: &'a RecordBatch, name: &str) -> Option<&'a Int64Array> {
     batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()
 }
 
-/// The moment up to which [`TRAIN_SHARE`] of the interactions lie; `None` when there are fewer than two.
-fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<Moment>, TrainError> {
+/// The moment up to which a share of the interactions lie; `None` when there are fewer than two.
+fn cut(lake: &dyn Lake, up_to: Position, share: f64) -> Result<Option<Moment>, TrainError> {
     let mut moments = Vec::new();
     read_batches(lake, up_to, |batch| {
         let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
@@ -215,7 +243,7 @@ fn cut(lake: &dyn Lake, up_to: Position) -> Result<Option<Moment>, TrainError> {
     if moments.len() < 2 {
         return Ok(None);
     }
-    let place = ((moments.len() as f64 * TRAIN_SHARE) as usize).clamp(1, moments.len() - 1) - 1;
+    let place = ((moments.len() as f64 * share) as usize).clamp(1, moments.len() - 1) - 1;
     Ok(Some(*moments.select_nth_unstable(place).1))
 }
 

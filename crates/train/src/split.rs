@@ -19,6 +19,30 @@ pub struct Split {
     pub cases: Vec<Case>,
 }
 
+impl Split {
+    /// The same for the same training data and cases, whatever they are called: what is learned from one says nothing
+    /// about another.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |number: u64| {
+            hasher.update(&number.to_le_bytes());
+        };
+        add(self.train.n_items() as u64);
+        for cell in self.train.cells() {
+            add(u64::from(cell.user) << 32 | u64::from(cell.item));
+            add(u64::from(cell.weight.to_bits()));
+            add(cell.timestamp as u64);
+        }
+        for case in &self.cases {
+            [case.history.len(), case.relevant.len(), case.excluded.len()].iter().for_each(|&n| add(n as u64));
+            add(case.now as u64);
+            case.history.iter().for_each(|h| add(u64::from(h.item)));
+            case.relevant.iter().chain(&case.excluded).for_each(|&item| add(u64::from(item)));
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+}
+
 /// One list to be judged: what is known of the user, and what then turned out to be relevant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
@@ -42,6 +66,47 @@ pub enum SplitKind {
     LeaveOneOut,
     /// 70 / 15 / 15 % of all events by lot.
     Random,
+    /// 70 / 15 / 15 % of each user's events by lot, so that light and heavy users keep their shares in every part.
+    Stratified,
+    /// Each user's events are dealt into `of` folds by lot: fold `fold` is test, the next one validation, and the rest,
+    /// for the test with the validation fold, train.
+    KFold { fold: usize, of: usize },
+    /// The last 30 % of events in `of` stretches of time: stretch `window` is test, the one before it validation, and
+    /// everything earlier train. A model is asked as it would have been on several days.
+    RollingWindow { window: usize, of: usize },
+}
+
+/// Folds or windows when nobody says how many.
+const N_PARTS: usize = 5;
+
+impl SplitKind {
+    /// The names that can be parsed.
+    pub const NAMES: [&str; 7] =
+        ["given", "temporal", "leave-one-out", "random", "stratified", "k-fold", "rolling-window"];
+
+    /// The same kind with `n` folds or windows.
+    pub fn with_folds(self, n: usize) -> Result<Self, String> {
+        match self {
+            Self::KFold { .. } | Self::RollingWindow { .. } if !(2..=100).contains(&n) => {
+                Err(format!("got {n} folds, wanted 2 to 100"))
+            }
+            Self::KFold { .. } => Ok(Self::KFold { fold: 0, of: n }),
+            Self::RollingWindow { .. } => Ok(Self::RollingWindow { window: 0, of: n }),
+            other => Err(format!("got {n} folds for the {} split, wanted k-fold or rolling-window", other.name())),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Given => "given",
+            Self::Temporal => "temporal",
+            Self::LeaveOneOut => "leave-one-out",
+            Self::Random => "random",
+            Self::Stratified => "stratified",
+            Self::KFold { .. } => "k-fold",
+            Self::RollingWindow { .. } => "rolling-window",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +142,20 @@ impl SplitSpec {
         Self { kind, part: Part::Test, exclude, relevant_types: Vec::new() }
     }
 
-    fn name(&self) -> String {
-        let kind = match self.kind {
-            SplitKind::Given => "given",
-            SplitKind::Temporal => "temporal",
-            SplitKind::LeaveOneOut => "leave-one-out",
-            SplitKind::Random => "random",
-        };
+    /// The splits that this one stands for: one per fold or window, else itself.
+    pub fn folds(&self) -> Vec<Self> {
+        let with = |kind| Self { kind, ..self.clone() };
+        match self.kind {
+            SplitKind::KFold { of, .. } => (0..of).map(|fold| with(SplitKind::KFold { fold, of })).collect(),
+            SplitKind::RollingWindow { of, .. } => {
+                (0..of).map(|window| with(SplitKind::RollingWindow { window, of })).collect()
+            }
+            _ => vec![self.clone()],
+        }
+    }
+
+    pub fn name(&self) -> String {
+        let kind = self.kind.name();
         if self.part == Part::Validation { format!("{kind}:validation") } else { kind.to_owned() }
     }
 }
@@ -97,7 +169,10 @@ impl FromStr for SplitKind {
             "temporal" => Ok(Self::Temporal),
             "leave-one-out" => Ok(Self::LeaveOneOut),
             "random" => Ok(Self::Random),
-            other => Err(format!("got split `{other}`, wanted given, temporal, leave-one-out or random")),
+            "stratified" => Ok(Self::Stratified),
+            "k-fold" => Ok(Self::KFold { fold: 0, of: N_PARTS }),
+            "rolling-window" => Ok(Self::RollingWindow { window: 0, of: N_PARTS }),
+            other => Err(format!("got split `{other}`, wanted one of {}", Self::NAMES.join(", "))),
         }
     }
 }
@@ -110,7 +185,8 @@ const CUTS: (f64, f64) = (0.70, 0.85);
 /// Splits a dataset. The seed matters only where lots are drawn.
 pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
     let unfit = |problem: &str| DatasetError::Unfit { dataset: dataset.name.clone(), problem: problem.to_owned() };
-    let needs_time = matches!(spec.kind, SplitKind::Temporal | SplitKind::LeaveOneOut);
+    let needs_time =
+        matches!(spec.kind, SplitKind::Temporal | SplitKind::LeaveOneOut | SplitKind::RollingWindow { .. });
     if needs_time && !dataset.has_time {
         return Err(unfit("got no timestamps, wanted them for this split; use the given or the random one"));
     }
@@ -125,6 +201,9 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
         (SplitKind::Temporal, _) => temporal(all_records(dataset), spec.part),
         (SplitKind::LeaveOneOut, _) => leave_one_out(all_records(dataset), spec.part),
         (SplitKind::Random, _) => random(all_records(dataset), spec.part, seed),
+        (SplitKind::Stratified, _) => stratified(&all_records(dataset), spec.part, seed),
+        (SplitKind::KFold { fold, of }, _) => k_fold(&all_records(dataset), spec.part, fold, of, seed),
+        (SplitKind::RollingWindow { window, of }, _) => rolling(all_records(dataset), spec.part, window, of),
     };
     by_user(dataset, spec, parts)
 }
@@ -165,25 +244,97 @@ fn given(dataset: &Dataset, test: &[Record], part: Part, seed: u64) -> Parts {
 
 fn temporal(mut records: Vec<Record>, part: Part) -> Parts {
     records.sort_by_key(|r| r.timestamp);
-    cut(records, part)
+    let (train_end, validation_end) = (cut_in_time(&records, CUTS.0), cut_in_time(&records, CUTS.1));
+    match part {
+        Part::Validation => stretch(records, train_end, validation_end),
+        Part::Test => {
+            let end = records.len();
+            stretch(records, validation_end, end)
+        }
+    }
+}
+
+/// Where a share of the records, sorted by time, has happened. What happened at one moment, such as a basket, stays
+/// together before the cut: nothing is asked that happened while the model was still learning.
+fn cut_in_time(records: &[Record], share: f64) -> usize {
+    let at = at_share(records.len(), share);
+    let Some(last) = at.checked_sub(1) else { return 0 };
+    at + records[at..].iter().take_while(|r| r.timestamp == records[last].timestamp).count()
+}
+
+fn at_share(n: usize, share: f64) -> usize {
+    (n as f64 * share).round() as usize
+}
+
+/// Learns from what comes before `start`, is judged by what comes from there to `end`.
+fn stretch(mut records: Vec<Record>, start: usize, end: usize) -> Parts {
+    records.truncate(end);
+    let held_out = records.split_off(start);
+    Parts { train: records, held_out }
+}
+
+fn rolling(mut records: Vec<Record>, part: Part, window: usize, of: usize) -> Parts {
+    records.sort_by_key(|r| r.timestamp);
+    let stretch_share = (1.0 - CUTS.0) / of as f64;
+    let start = match part {
+        Part::Test => CUTS.0 + window as f64 * stretch_share,
+        Part::Validation => CUTS.0 + (window as f64 - 1.0) * stretch_share,
+    };
+    let (start, end) = (cut_in_time(&records, start), cut_in_time(&records, start + stretch_share));
+    stretch(records, start, end)
 }
 
 fn random(mut records: Vec<Record>, part: Part, seed: u64) -> Parts {
     shuffle(&mut records, &mut SplitMix(seed));
-    cut(records, part)
+    let (train_end, validation_end, end) =
+        (at_share(records.len(), CUTS.0), at_share(records.len(), CUTS.1), records.len());
+    match part {
+        Part::Validation => stretch(records, train_end, validation_end),
+        Part::Test => stretch(records, validation_end, end),
+    }
 }
 
-fn cut(mut records: Vec<Record>, part: Part) -> Parts {
-    let at = |share: f64| (records.len() as f64 * share).round() as usize;
-    let (train_end, validation_end) = (at(CUTS.0), at(CUTS.1));
-    let held_out = match part {
-        Part::Validation => {
-            records.truncate(validation_end);
-            records.split_off(train_end)
-        }
-        Part::Test => records.split_off(validation_end),
+fn stratified(records: &[Record], part: Part, seed: u64) -> Parts {
+    let mut random = SplitMix(seed);
+    let mut parts = Parts { train: Vec::new(), held_out: Vec::new() };
+    for mut row in rows(records) {
+        shuffle(&mut row, &mut random);
+        // Rounded by lot, the same for both cuts: a user of three events has 15 % of them in the test on average. One
+        // event is left to learn from.
+        let luck = random.unit();
+        let at = |share: f64| ((row.len() as f64 * share + luck) as usize).clamp(1, row.len());
+        let (train_end, validation_end, end) = (at(CUTS.0), at(CUTS.1), row.len());
+        let of_user = match part {
+            Part::Validation => stretch(row, train_end, validation_end),
+            Part::Test => stretch(row, validation_end, end),
+        };
+        parts.train.extend(of_user.train);
+        parts.held_out.extend(of_user.held_out);
+    }
+    parts
+}
+
+fn k_fold(records: &[Record], part: Part, fold: usize, of: usize, seed: u64) -> Parts {
+    let mut random = SplitMix(seed);
+    let mut parts = Parts { train: Vec::new(), held_out: Vec::new() };
+    let (judging, hidden) = match part {
+        Part::Test => (fold, None),
+        Part::Validation => ((fold + 1) % of, Some(fold)),
     };
-    Parts { train: records, held_out }
+    for mut row in rows(records) {
+        shuffle(&mut row, &mut random);
+        // Dealt from a fold by lot, so that the first folds don't get more than the last.
+        let first = random.below(of);
+        for (position, record) in row.into_iter().enumerate() {
+            let dealt = (first + position) % of;
+            if dealt == judging {
+                parts.held_out.push(record);
+            } else if Some(dealt) != hidden {
+                parts.train.push(record);
+            }
+        }
+    }
+    parts
 }
 
 fn leave_one_out(records: Vec<Record>, part: Part) -> Parts {
@@ -372,6 +523,107 @@ mod tests {
         assert_eq!(first.train.n_interactions(), 17);
         assert_eq!(first.cases, split(&data, &spec, 1).unwrap().cases);
         assert_ne!(first.train, split(&data, &spec, 2).unwrap().train);
+    }
+
+    /// A hundred users of 1 to 20 views, at moments that several share.
+    fn crowd() -> Dataset {
+        let rows = (0..100usize).flat_map(|user| (0..=user % 20).map(move |n| (user, n)));
+        let rows: Vec<(String, String, i64)> = rows
+            .map(|(user, n)| {
+                (format!("u{user}"), format!("i{}", (user * 7 + n) % 40), 1 + ((user * 13 + n * 5) % 60) as i64)
+            })
+            .collect();
+        dataset(
+            &rows.iter().map(|(user, item, at)| (user.as_str(), item.as_str(), "view", *at, false)).collect::<Vec<_>>(),
+        )
+    }
+
+    fn parts_in_time(data: &Dataset, part: Part) -> Vec<(usize, Parts)> {
+        let rolling = (0..3).map(|window| (window, rolling(all_records(data), part, window, 3)));
+        rolling.chain([(9, temporal(all_records(data), part))]).collect()
+    }
+
+    #[test]
+    fn splits_in_time_never_learn_from_the_future() {
+        let data = crowd();
+        for part in [Part::Validation, Part::Test] {
+            for (window, parts) in parts_in_time(&data, part) {
+                let newest = parts.train.iter().map(|r| r.timestamp).max().unwrap();
+                let oldest = parts.held_out.iter().map(|r| r.timestamp).min().unwrap();
+                assert!(newest < oldest, "{part:?} of window {window}: learns until {newest}, is asked from {oldest}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_tuned_on_ends_before_what_is_tested() {
+        let data = crowd();
+        let (validation, test) = (parts_in_time(&data, Part::Validation), parts_in_time(&data, Part::Test));
+        for ((_, validation), (_, test)) in validation.iter().zip(&test) {
+            let newest = validation.held_out.iter().map(|r| r.timestamp).max().unwrap();
+            assert!(test.held_out.iter().all(|r| r.timestamp > newest));
+        }
+    }
+
+    #[test]
+    fn windows_roll_over_the_last_thirty_percent() {
+        let data = ten_days();
+        let spec = SplitSpec::new("rolling-window".parse::<SplitKind>().unwrap().with_folds(3).unwrap(), &data);
+        let folds = spec.folds();
+        let ends: Vec<i64> = folds.iter().map(|fold| split(&data, fold, 1).unwrap().train.newest_timestamp()).collect();
+        assert_eq!(ends, [14, 16, 18]);
+        assert!(split(&data, &folds[0], 1).unwrap().cases.iter().all(|case| case.relevant.len() == 1));
+    }
+
+    #[test]
+    fn strata_keep_their_shares() {
+        let data = crowd();
+        let records = all_records(&data);
+        let parts = stratified(&records, Part::Test, 1);
+        assert_eq!(parts.train.len() + parts.held_out.len(), records.len());
+        let share_of = |size: std::ops::Range<usize>| {
+            let held: Vec<&Record> = parts.held_out.iter().filter(|r| size.contains(&(r.user as usize % 20))).collect();
+            let all = records.iter().filter(|r| size.contains(&(r.user as usize % 20))).count();
+            held.len() as f64 / all as f64
+        };
+        for size in [1..7, 7..14, 14..20] {
+            let share = share_of(size.clone());
+            assert!((share - 0.15).abs() < 0.06, "{size:?}: {share}");
+        }
+        let learned: std::collections::BTreeSet<u32> = parts.train.iter().map(|r| r.user).collect();
+        assert_eq!(learned.len(), 100, "everybody is learned from");
+        let validation = stratified(&records, Part::Validation, 1);
+        assert!(validation.held_out.iter().all(|r| !parts.held_out.contains(r)));
+    }
+
+    #[test]
+    fn folds_hold_each_record_out_once() {
+        let data = crowd();
+        let records = all_records(&data);
+        let mut seen: Vec<(u32, u32, i64)> = Vec::new();
+        for fold in 0..4 {
+            let parts = k_fold(&records, Part::Test, fold, 4, 1);
+            assert_eq!(parts.train.len() + parts.held_out.len(), records.len());
+            seen.extend(parts.held_out.iter().map(|r| (r.user, r.item, r.timestamp)));
+            let validation = k_fold(&records, Part::Validation, fold, 4, 1);
+            let test_size = parts.held_out.len();
+            assert_eq!(validation.train.len() + validation.held_out.len() + test_size, records.len());
+            assert!(validation.train.iter().chain(&validation.held_out).all(|r| !parts.held_out.contains(r)));
+        }
+        let mut wanted: Vec<_> = records.iter().map(|r| (r.user, r.item, r.timestamp)).collect();
+        seen.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(seen, wanted);
+    }
+
+    #[test]
+    fn folds_are_for_splits_that_have_them() {
+        assert_eq!("k-fold".parse::<SplitKind>().unwrap().with_folds(3).unwrap(), SplitKind::KFold { fold: 0, of: 3 });
+        assert!(SplitKind::Random.with_folds(3).unwrap_err().contains("k-fold or rolling-window"));
+        assert!("k-fold".parse::<SplitKind>().unwrap().with_folds(1).unwrap_err().contains("2 to 100"));
+        for name in SplitKind::NAMES {
+            assert_eq!(name.parse::<SplitKind>().unwrap().name(), name);
+        }
     }
 
     #[test]

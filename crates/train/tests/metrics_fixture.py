@@ -25,7 +25,7 @@ for case in cases:
     run = Run({"q": {str(i): float(len(case["ranking"]) - r) for r, i in enumerate(case["ranking"])}})
     case["wanted"] = {}
     for k in KS:
-        names = {"recall": "recall", "ndcg": "ndcg", "precision": "precision", "hit_rate": "hit_rate", "mrr": "mrr", "map": "map"}
+        names = {"recall": "recall", "ndcg": "ndcg", "precision": "precision", "hit_rate": "hit_rate", "mrr": "mrr", "map": "map", "f1": "f1"}
         values = evaluate(qrels, run, [f"{theirs}@{k}" for theirs in names.values()], make_comparable=True)
         wanted = {ours: float(values[f"{theirs}@{k}"]) for ours, theirs in names.items()}
         wanted["map"] *= len(case["relevant"]) / min(k, len(case["relevant"]))

@@ -1,7 +1,11 @@
 //! `vitrina models`: the registry.
 
-use anyhow::Context;
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use store::CurvePoint;
+use train::tune::loss_curves;
 
 use super::{api::Api, say, say_json};
 use crate::{cli::Models, config::Config};
@@ -27,16 +31,33 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             }
             Ok(())
         }
-        Models::Show { version } => {
+        Models::Show { version, plot } => {
             let list = api.get("/v1/models")?;
             let known = list["data"].as_array().into_iter().flatten().find(|m| m["version"] == version.as_str());
-            say_json(known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?)
+            let manifest =
+                known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?;
+            match plot {
+                Some(path) => draw_curves(manifest, &path),
+                None => say_json(manifest),
+            }
         }
         Models::Promote { version } => {
             champion(&api.post(&format!("/v1/models/{}/promote", segment(&version)), &json!({}))?, as_json)
         }
         Models::Rollback => champion(&api.post("/v1/models/rollback", &json!({}))?, as_json),
     }
+}
+
+fn draw_curves(manifest: &Value, path: &Path) -> anyhow::Result<()> {
+    let curves: BTreeMap<String, Vec<CurvePoint>> =
+        manifest.get("curves").map_or(Ok(BTreeMap::new()), |curves| serde_json::from_value(curves.clone()))?;
+    if curves.is_empty() {
+        let models: Vec<&str> = manifest["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        bail!("none of its models goes by epochs with a loss ({}); there is nothing to draw", models.join(", "));
+    }
+    fs::write(path, loss_curves(&curves)?).with_context(|| format!("can't write {}", path.display()))?;
+    let names: Vec<&str> = curves.keys().map(String::as_str).collect();
+    say(format!("{}: loss curves of {}", path.display(), names.join(", ")))
 }
 
 fn champion(answer: &Value, as_json: bool) -> anyhow::Result<()> {

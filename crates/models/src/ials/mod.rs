@@ -17,7 +17,7 @@ use self::rows::{Explain, Fixed, Observed, SolveRows, Solver, Workspace};
 use crate::item_knn::{Weighting, weighted};
 use crate::linalg::{Panels, eigen_symmetric, gram, padded};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::top_k;
 use crate::{
     Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
@@ -27,15 +27,18 @@ pub const NAME: &str = "ials";
 pub const ABOUT: &str = "matrix factorization by implicit alternating least squares, with exact fold-in of new users";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("factors", 128, 1, 4096, "numbers per product; more are better and slower"),
-    OptionSpec::count("epochs", 16, 1, 1000, "times that users and products are solved"),
+    OptionSpec::count("factors", 128, 1, 4096, "numbers per product; more are better and slower")
+        .search(Range::Log(32.0, 512.0)),
+    OptionSpec::count("epochs", 16, 1, 1000, "times that users and products are solved")
+        .search(Range::Linear(6.0, 24.0)),
     OptionSpec::number(
         "alpha",
         0.03,
         1e-6,
         1e3,
         "weight of a product not chosen, beside 1 for a plain event; smaller for sparser data",
-    ),
+    )
+    .search(Range::Log(0.003, 1.0)),
     OptionSpec::count(
         "steps",
         3,
@@ -43,7 +46,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         100,
         "conjugate gradient steps for each user and product in an epoch; 0 solves them exactly, as new users always are",
     ),
-    OptionSpec::number("regularization", 3.0, 1e-9, 1e6, "pull of all factors towards 0"),
+    OptionSpec::number("regularization", 3.0, 1e-9, 1e6, "pull of all factors towards 0").search(Range::Log(0.1, 30.0)),
     OptionSpec::number(
         "regularization_power",
         0.0,
@@ -56,14 +59,16 @@ pub const OPTIONS: &[OptionSpec] = &[
         "log",
         &["binary", "log", "weights"],
         "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
-    ),
+    )
+    .search(Range::Words),
     OptionSpec::number(
         "half_life_days",
         0.0,
         0.0,
         3650.0,
         "days after which an event counts half, in training and in the history; 0 means never",
-    ),
+    )
+    .search(Range::Log(7.0, 3650.0)),
 ];
 
 /// Product factors in the eigenbasis of their Gramian, ready to score and to fold in.

@@ -7,7 +7,7 @@ use domain::{
     Timestamp, UserKey,
 };
 
-use crate::Manifest;
+use crate::{CurvePoint, Manifest};
 
 pub fn user(n: u64) -> UserKey {
     UserKey((u128::from(n) + 1).to_be_bytes())
@@ -62,6 +62,10 @@ pub fn manifest(version: &str, seconds: i64) -> Manifest {
         code_version: "test".to_owned(),
         metrics: BTreeMap::from([("ndcg@10".to_owned(), 0.25)]),
         facts: BTreeMap::from([("n_users".to_owned(), 3.0)]),
+        curves: BTreeMap::from([(
+            "bpr".to_owned(),
+            vec![CurvePoint { epoch: 1, train_loss: 0.5, validation_ndcg: Some(0.1) }],
+        )]),
         checksums: BTreeMap::new(),
     }
 }
