@@ -9,6 +9,7 @@
 
 pub mod catalogue;
 mod error;
+pub mod factors;
 mod features;
 mod history;
 mod interactions;

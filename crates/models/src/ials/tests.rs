@@ -1,5 +1,5 @@
 use super::*;
-use crate::{HistoryItem, Interaction};
+use crate::{History, HistoryItem, Interaction, Model};
 
 fn item(item: u32, weight: f32) -> HistoryItem {
     HistoryItem { item, weight, timestamp: 0 }
@@ -13,8 +13,8 @@ fn model(options: &[(&str, &str)], rows: &[f32], factors: usize) -> Ials {
     for (out, row) in padded_rows.chunks_exact_mut(width).zip(rows.chunks_exact(factors)) {
         out[..factors].copy_from_slice(row);
     }
-    let unobserved = to_eigenbasis(&mut padded_rows, &mut [], width, options.number("alpha"));
-    Ials::new(options, padded_rows, unobserved, rows.len() / factors)
+    let settings = fold_in(&options);
+    FactorModel::new(NAME, options, settings, padded_rows, width)
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn regularization_grows_with_frequency() {
     let options = [("alpha", "0.5"), ("regularization", "0.1"), ("regularization_power", "1")];
     let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
     // 0.1 · (1 + 2 + 0.5 · 10)
-    assert!((Settings::new(&options).regularization_of(&[1.0, 2.0], 10) - 0.8).abs() < 1e-6);
+    assert!((fold_in(&options).regularization_of(&[1.0, 2.0], 10) - 0.8).abs() < 1e-6);
 }
 
 /// Gaussian elimination in f64 on the normal equations as the papers print them.
@@ -95,7 +95,7 @@ fn dual_and_primal_solve_the_normal_equations() {
         let history: Vec<HistoryItem> = chosen.iter().map(|&(i, c)| item(i, c)).collect();
         let history = History { items: &history, now: 0 };
         let weights: Vec<f32> = chosen.iter().map(|c| c.1).collect();
-        let lambda = f64::from(model.settings.regularization_of(&weights, n));
+        let lambda = f64::from(fold_in(&model.tensors().options).regularization_of(&weights, n));
         let w = solve_plainly(&rows, width, &chosen, 0.2, lambda);
         let mut scores = vec![0.0; n];
         model.score(&history, &mut scores);
@@ -154,11 +154,11 @@ fn the_loss_never_rises() {
                 total += f64::from(c * (scores[i as usize] - 1.0).powi(2));
             }
             total += scores.iter().map(|s| 0.1 * f64::from(s * s)).sum::<f64>();
-            total += f64::from(model.settings.regularization_of(row.weights, 30))
+            total += f64::from(fold_in(&model.tensors().options).regularization_of(row.weights, 30))
                 * w.iter().map(|x| f64::from(x * x)).sum::<f64>();
         }
-        for (i, h) in model.item_factors.chunks(model.width).enumerate() {
-            total += f64::from(model.settings.regularization_of(by_item.row(i).weights, 40))
+        for (i, h) in model.item_factors().chunks(model.width()).enumerate() {
+            total += f64::from(fold_in(&model.tensors().options).regularization_of(by_item.row(i).weights, 40))
                 * h.iter().map(|x| f64::from(x * x)).sum::<f64>();
         }
         total
