@@ -2,7 +2,7 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{hybrid, ials, item_knn, popular, trending};
+use crate::{bpr, hybrid, ials, item_knn, item2vec, popular, svd, trending, warp};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -36,6 +36,10 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(trending),
     entry!(item_knn),
     entry!(ials),
+    entry!(bpr),
+    entry!(warp),
+    entry!(item2vec),
+    entry!(svd),
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
 

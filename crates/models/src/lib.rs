@@ -15,15 +15,22 @@ mod history;
 mod interactions;
 mod model;
 pub mod options;
+mod pairwise;
 pub mod rank;
+mod sgd;
+mod stopping;
 mod tensors;
 mod validation;
 
+pub mod bpr;
 pub mod hybrid;
 pub mod ials;
+pub mod item2vec;
 pub mod item_knn;
 pub mod popular;
+pub mod svd;
 pub mod trending;
+pub mod warp;
 
 pub mod linalg;
 

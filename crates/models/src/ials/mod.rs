@@ -8,13 +8,14 @@
 //! same code that solved the training rows. `factors` has that code and the model, this file the alternation.
 
 use pulp::Arch;
-use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
 use crate::factors::{FactorModel, Fixed, FoldIn, Observed, SolveRows, Solver, Workspace, to_eigenbasis};
 use crate::item_knn::{Weighting, weighted};
 use crate::linalg::padded;
 use crate::options::OptionSpec;
+use crate::sgd::normal;
 use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "ials";
@@ -105,12 +106,7 @@ fn random_factors(n: usize, factors: usize, width: usize, seed: u64) -> Vec<f32>
     let deviation = 0.1 / (factors as f64).sqrt();
     let mut values = vec![0.0; n * width];
     for row in values.chunks_exact_mut(width) {
-        for value in &mut row[..factors] {
-            // Box and Muller: 1 − u lies in (0, 1].
-            let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
-            let angle = std::f64::consts::TAU * random.random::<f64>();
-            *value = (deviation * radius * angle.cos()) as f32;
-        }
+        row[..factors].iter_mut().for_each(|value| *value = (deviation * normal(&mut random)) as f32);
     }
     values
 }
