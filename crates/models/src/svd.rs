@@ -268,3 +268,69 @@ impl Model for Svd {
             .with_f32("scale", &[4], vec![mean, deviation, min, max])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::sgd::normal;
+    use crate::{Interaction, catalogue};
+
+    const N_ITEMS: usize = 80;
+
+    /// Stars that two hidden tastes explain, but for a little noise: the first ones of each user to learn from, the
+    /// others to predict.
+    fn stars() -> (Interactions, Vec<(u32, u32, f32)>) {
+        let mut random = SmallRng::seed_from_u64(1);
+        let mut vector = || [normal(&mut random), normal(&mut random), normal(&mut random)];
+        let items: Vec<[f64; 3]> = (0..N_ITEMS).map(|_| vector()).collect();
+        let users: Vec<[f64; 3]> = (0..300).map(|_| vector()).collect();
+        let (mut train, mut test) = (Vec::new(), Vec::new());
+        for (user, p) in (0..).zip(&users) {
+            for n in 0..30 {
+                let item = random.random_range(0..N_ITEMS);
+                let q = items[item];
+                let rating = 3.0 + 0.3 * (p[2] + q[2]) + 0.7 * (p[0] * q[0] + p[1] * q[1]) + 0.2 * normal(&mut random);
+                let rating = rating.clamp(1.0, 5.0) as f32;
+                match n {
+                    0..25 => train.push(Interaction { user, item: item as u32, weight: rating, timestamp: n }),
+                    _ => test.push((user, item as u32, rating)),
+                }
+            }
+        }
+        (Interactions::new(users.len(), N_ITEMS, &train).unwrap(), test)
+    }
+
+    fn rmse(options: &[(&str, &str)]) -> f64 {
+        let (train, test) = stars();
+        let likes = Interactions::new(300, N_ITEMS, &[]).unwrap();
+        let data = TrainingData { ratings: Some(&train), ..TrainingData::new(&likes) };
+        let model = catalogue::fit(NAME, options, &data, &FitContext::quiet(1)).unwrap();
+        let mut scores = vec![0.0; N_ITEMS];
+        let squares = test.iter().map(|&(user, item, rating)| {
+            model.score(&History { items: &train.history(user as usize), now: 0 }, &mut scores);
+            f64::from(model.rating(scores[item as usize]).unwrap() - rating).powi(2)
+        });
+        (squares.sum::<f64>() / test.len() as f64).sqrt()
+    }
+
+    #[test]
+    fn factors_explain_what_biases_cannot() {
+        let biases = rmse(&[("factors", "1"), ("epochs", "1")]);
+        let factors =
+            rmse(&[("factors", "8"), ("epochs", "100"), ("learning_rate", "0.02"), ("regularization", "0.05")]);
+        assert!(biases > 0.9 && factors < 0.5, "biases {biases}, factors {factors}");
+    }
+
+    #[test]
+    fn who_rated_nothing_gets_the_mean_and_the_bias() {
+        let cell = |user, item, weight| Interaction { user, item, weight, timestamp: 0 };
+        let log = Interactions::new(2, 2, &[cell(0, 0, 5.0), cell(1, 0, 4.0), cell(0, 1, 2.0)]).unwrap();
+        let model = catalogue::fit(NAME, &[("factors", "2")], &TrainingData::new(&log), &FitContext::quiet(1)).unwrap();
+        let mut scores = [0.0; 2];
+        model.score(&History { items: &[], now: 0 }, &mut scores);
+        assert!(scores[0] > 11.0 / 3.0 && scores[1] < 11.0 / 3.0, "{scores:?}");
+        assert_eq!((model.rating(9.0), model.rating(0.0)), (Some(5.0), Some(2.0)));
+    }
+}

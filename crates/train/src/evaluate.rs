@@ -9,8 +9,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::dataset::{Dataset, DatasetError};
-use crate::metrics;
 use crate::split::{Case, Split, SplitSpec, split};
+use crate::{metrics, ratings};
 
 /// What `vitrina evaluate` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,7 +27,7 @@ pub struct Report {
     pub n_train: usize,
     /// Relevant products over all lists.
     pub n_test: usize,
-    /// `recall@20` and so on. Coverage is the share of all products that got into somebody's list.
+    /// `recall@20` and so on; `rmse`, `mae` and `mse` of models that predict ratings. Coverage is the share of all products that got into somebody's list.
     pub metrics: BTreeMap<String, f64>,
     /// 95 % bootstrap intervals over lists, for the metrics that are means over lists.
     pub ci95: BTreeMap<String, [f64; 2]>,
@@ -66,12 +66,17 @@ pub fn evaluate(
     let options = model.options(options)?;
     let split = split(dataset, spec, context.seed)?;
     let start = Instant::now();
-    let fitted = model.fit(&TrainingData::new(&split.train), &options, context)?;
+    let data =
+        TrainingData { ratings: split.ratings.as_ref().map(|rated| &rated.train), ..TrainingData::new(&split.train) };
+    let fitted = model.fit(&data, &options, context)?;
     let fit_seconds = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let judged = judge(fitted.as_ref(), &split.cases, ks);
+    let rated = split.ratings.as_ref().filter(|_| fitted.rating(0.0).is_some());
+    let judged = judge(fitted.as_ref(), rated.map_or(&split.cases, |rated| &rated.cases), ks);
     let score_seconds = start.elapsed().as_secs_f64();
-    let (metrics, ci95) = judged.summary(ks, context.seed);
+    let (mut metrics, ci95) = judged.summary(ks, context.seed);
+    let errors = rated.and_then(|rated| ratings::errors(fitted.as_ref(), &rated.held_out));
+    metrics.extend(errors.into_iter().flat_map(|errors| ratings::NAMES.map(str::to_owned).into_iter().zip(errors)));
     Ok(Report {
         dataset: dataset.name.clone(),
         format: dataset.format.to_owned(),

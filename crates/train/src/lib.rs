@@ -5,5 +5,6 @@ pub mod dataset;
 pub mod evaluate;
 pub mod metrics;
 pub mod pipeline;
+pub mod ratings;
 pub mod snapshot;
 pub mod split;

@@ -127,7 +127,7 @@ pub fn training_set(
         return Err(nothing());
     }
     let all = matrix(&all, &users, &items)?;
-    let split = Split { name: "temporal".to_owned(), train, cases };
+    let split = Split { name: "temporal".to_owned(), train, cases, ratings: None };
     Ok(TrainingSet { n_users: users.len(), item_ids: items.values, all, split })
 }
 
