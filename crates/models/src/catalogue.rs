@@ -2,7 +2,7 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{bpr, hybrid, ials, item_knn, item2vec, popular, svd, trending, warp};
+use crate::{bpr, fm, hybrid, ials, item_knn, item2vec, popular, svd, trending, warp};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -40,6 +40,7 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(warp),
     entry!(item2vec),
     entry!(svd),
+    entry!(fm),
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
 

@@ -23,6 +23,7 @@ mod tensors;
 mod validation;
 
 pub mod bpr;
+pub mod fm;
 pub mod hybrid;
 pub mod ials;
 pub mod item2vec;

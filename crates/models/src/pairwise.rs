@@ -363,13 +363,13 @@ pub(crate) fn load<O: Opponent>(
 
 /// Steps of AdaGrad against a quadratic pull towards 0.
 #[derive(Debug, Clone, Copy)]
-struct Rates {
+pub(crate) struct Rates {
     learning_rate: f32,
     regularization: f32,
 }
 
 impl Rates {
-    fn new(options: &Options) -> Self {
+    pub fn new(options: &Options) -> Self {
         Self {
             learning_rate: options.number("learning_rate") as f32,
             regularization: options.number("regularization") as f32,
@@ -378,13 +378,13 @@ impl Rates {
 
     /// A step of `pull` along a direction with this mean square.
     #[inline(always)]
-    fn along(self, extra: &mut Extra, pull: f32, square: f32) -> Move {
+    pub fn along(self, extra: &mut Extra, pull: f32, square: f32) -> Move {
         let rate = adagrad(self.learning_rate, &mut extra.squares, pull * pull * square);
         Move { keep: (1.0 - rate * self.regularization).max(0.0), step: rate * pull }
     }
 
     #[inline(always)]
-    fn bias(self, extra: &mut Extra, pull: f32) {
+    pub fn bias(self, extra: &mut Extra, pull: f32) {
         let rate = adagrad(self.learning_rate, &mut extra.bias_squares, pull * pull);
         extra.bias += rate * (pull - self.regularization * extra.bias);
     }

@@ -31,7 +31,7 @@ fn shop() -> Interactions {
 fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
     match spec.name {
         "ials" => vec![("factors", "8")],
-        "bpr" | "warp" | "item2vec" => vec![("factors", "8"), ("epochs", "40")],
+        "bpr" | "warp" | "item2vec" | "fm" => vec![("factors", "8"), ("epochs", "40")],
         "svd" => vec![("factors", "8")],
         "hybrid" => vec![("ials.factors", "8"), ("sources", "popular,trending,item-knn,ials")],
         _ => vec![],

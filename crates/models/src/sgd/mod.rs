@@ -205,7 +205,7 @@ impl Parameters {
         Self { width, factors: vec![0.0; n * width], extras: vec![Extra::default(); n] }
     }
 
-    fn random(n: usize, factors: usize, deviation: f64, random: &mut SmallRng) -> Self {
+    pub fn random(n: usize, factors: usize, deviation: f64, random: &mut SmallRng) -> Self {
         let mut parameters = Self::zeros(n, padded(factors));
         for row in parameters.factors.chunks_exact_mut(padded(factors)) {
             row[..factors].iter_mut().for_each(|x| *x = (deviation * normal(random)) as f32);
@@ -253,7 +253,7 @@ pub(crate) fn normal(random: &mut impl Rng) -> f64 {
 }
 
 /// Independent streams for the same seed.
-fn generator(seed: u64, epoch: u64, number: u64) -> SmallRng {
+pub(crate) fn generator(seed: u64, epoch: u64, number: u64) -> SmallRng {
     let mix = |x: u64, y: u64| {
         (x ^ y.wrapping_mul(0x9E37_79B9_7F4A_7C15)).rotate_left(29).wrapping_mul(0xD6E8_FEB8_6659_FD93)
     };
