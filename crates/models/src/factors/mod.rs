@@ -105,6 +105,10 @@ impl FactorModel {
         Ok(Self::in_eigenbasis(name, options.clone(), settings, item_factors.to_vec(), unobserved.to_vec()))
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Numbers in a row of factors: rounded up to whole vectors.
     pub fn width(&self) -> usize {
         self.width

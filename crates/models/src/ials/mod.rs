@@ -16,7 +16,7 @@ use crate::item_knn::{Weighting, weighted};
 use crate::linalg::padded;
 use crate::options::OptionSpec;
 use crate::sgd::normal;
-use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
+use crate::{Error, FitContext, Interactions, Model, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "ials";
 pub const ABOUT: &str = "matrix factorization by implicit alternating least squares, with exact fold-in of new users";
@@ -75,19 +75,47 @@ fn fold_in(options: &Options) -> FoldIn {
 }
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Ials> {
-    let settings = fold_in(options);
+    let factors = options.count("factors");
+    let start = random_factors(data.interactions.n_items(), factors, padded(factors), context.seed);
     let solver = match options.count("steps") {
         0 => Solver::Exact,
         n_steps => Solver::Steps(n_steps),
     };
-    let (factors, epochs) = (options.count("factors"), options.count("epochs"));
-    let by_user = weighted(data.interactions, settings.weighting, settings.half_life_days);
-    let by_item = by_user.transposed();
-    let (n_users, n_items) = (by_user.n_users(), by_item.n_users());
-    let width = padded(factors);
+    alternate(start, data.interactions, options, solver, options.count("epochs"), context)
+}
 
-    let mut item_factors = random_factors(n_items, factors, width, context.seed);
-    let mut user_factors = vec![0.0; n_users * width];
+/// The model after some more interactions, for the price of `epochs` instead of a whole fit; one is enough for a day's
+/// worth. `interactions` is everything so far, users and products may have come: each user is folded in from the whole
+/// history, then each product is solved against its users, the new ones like the old.
+pub fn update(model: &Ials, interactions: &Interactions, epochs: usize, context: &FitContext<'_>) -> Result<Ials> {
+    if interactions.n_items() < model.n_items() {
+        return Err(Error::Data(format!(
+            "update: got interactions with {} products, wanted at least the {} of the model",
+            interactions.n_items(),
+            model.n_items()
+        )));
+    }
+    let mut start = model.item_factors().to_vec();
+    // A product without factors says nothing about its users until it is solved.
+    start.resize(interactions.n_items() * model.width(), 0.0);
+    // Nothing is known of the users yet that steps could start from.
+    alternate(start, interactions, model.options(), Solver::Exact, epochs, context)
+}
+
+/// Solves users and products in turns, from these product factors on.
+fn alternate(
+    mut item_factors: Vec<f32>,
+    interactions: &Interactions,
+    options: &Options,
+    solver: Solver,
+    epochs: usize,
+    context: &FitContext<'_>,
+) -> Result<Ials> {
+    let settings = fold_in(options);
+    let by_user = weighted(interactions, settings.weighting, settings.half_life_days);
+    let by_item = by_user.transposed();
+    let width = padded(options.count("factors"));
+    let mut user_factors = vec![0.0; by_user.n_users() * width];
     for epoch in 0..epochs {
         let unobserved = to_eigenbasis(&mut item_factors, &mut user_factors, width, settings.alpha);
         let fixed = Fixed { rows: &item_factors, width, unobserved: &unobserved };

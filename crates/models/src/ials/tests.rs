@@ -1,5 +1,6 @@
 use super::*;
-use crate::{History, HistoryItem, Interaction, Model};
+use crate::validation::HeldOut;
+use crate::{History, HistoryItem, Interaction};
 
 fn item(item: u32, weight: f32) -> HistoryItem {
     HistoryItem { item, weight, timestamp: 0 }
@@ -173,4 +174,42 @@ fn nothing_known_is_nothing_said() {
     let mut scores = [0.0; 2];
     model.score(&History { items: &[item(9, 1.0)], now: 0 }, &mut scores);
     assert_eq!(scores, [f32::NEG_INFINITY; 2]);
+}
+
+/// Six tastes; each user chooses within one or two of them. Products from 180 on come late.
+fn growing_shop() -> Vec<Interaction> {
+    let cell = |x: u64| {
+        let draw = x.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let user = (draw >> 8) % 400;
+        let taste = (user + (draw >> 20) % 4 / 3) % 6;
+        let n_known = if x < 6800 { 30 } else { 36 };
+        let item = (draw >> 32) % n_known * 6 + taste;
+        Interaction { user: user as u32, item: item as u32, weight: 1.0, timestamp: 1 + x as i64 }
+    };
+    (0..8000).map(cell).collect()
+}
+
+#[test]
+fn an_update_comes_close_to_a_retrain() {
+    let cells = growing_shop();
+    let options = [("factors", "16"), ("alpha", "0.1"), ("regularization", "1")];
+    let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
+    let quiet = FitContext::quiet(1);
+    let fitted = |interactions: &Interactions| fit(&TrainingData::new(interactions), &options, &quiet).unwrap();
+    let everything = HeldOut::cut(&Interactions::new(400, 216, &cells).unwrap(), 0.1, 400, 1).unwrap().unwrap();
+    let before: Vec<Interaction> = everything.train.cells().filter(|c| c.timestamp <= 6800).collect();
+    let before = fitted(&Interactions::new(400, 180, &before).unwrap());
+
+    let updated = update(&before, &everything.train, 1, &quiet).unwrap();
+    let retrained = fitted(&everything.train);
+    let (updated_ndcg, retrained_ndcg) = (everything.ndcg(&updated, 20), everything.ndcg(&retrained, 20));
+    assert!(updated_ndcg > 0.97 * retrained_ndcg, "updated {updated_ndcg}, retrained {retrained_ndcg}");
+    // Products that came late are recommended to those they are for.
+    let mut scores = vec![0.0; 216];
+    for taste in 0..6 {
+        updated.score(&History { items: &[item(taste, 1.0), item(taste + 6, 1.0)], now: 0 }, &mut scores);
+        let late = |of: u32| scores[180 + of as usize..].iter().step_by(6).sum::<f32>();
+        assert!((0..6).all(|other| other == taste || late(taste) > late(other)), "taste {taste}");
+    }
+    assert!(update(&updated, &Interactions::new(400, 180, &[]).unwrap(), 1, &quiet).is_err(), "products can't go");
 }
