@@ -18,11 +18,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::EPOCHS,
     pairwise::PATIENCE,
     pairwise::LEARNING_RATE,
-    pairwise::REGULARIZATION,
+    pairwise::regularization(0.03),
     pairwise::POPULARITY_POWER,
     pairwise::WEIGHTING,
     pairwise::HALF_LIFE_DAYS,
-    pairwise::FOLD_IN_EPOCHS,
+    pairwise::fold_in_epochs(20),
 ];
 
 /// An opponent by lot; the loss is `−ln σ(lead)`.

@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) const FACTORS: OptionSpec =
     OptionSpec::count("factors", 64, 1, 4096, "numbers per product; more are better and slower");
-pub(crate) const EPOCHS: OptionSpec = OptionSpec::count("epochs", 200, 1, 10_000, "most times through the data");
+pub(crate) const EPOCHS: OptionSpec = OptionSpec::count("epochs", 100, 1, 10_000, "most times through the data");
 pub(crate) const PATIENCE: OptionSpec = OptionSpec::count(
     "patience",
     4,
@@ -29,8 +29,9 @@ pub(crate) const PATIENCE: OptionSpec = OptionSpec::count(
 );
 pub(crate) const LEARNING_RATE: OptionSpec =
     OptionSpec::number("learning_rate", 0.05, 1e-6, 10.0, "first step of AdaGrad");
-pub(crate) const REGULARIZATION: OptionSpec =
-    OptionSpec::number("regularization", 0.01, 0.0, 100.0, "pull of factors and biases towards 0 in training");
+pub(crate) const fn regularization(default: f64) -> OptionSpec {
+    OptionSpec::number("regularization", default, 0.0, 100.0, "pull of factors and biases towards 0 in training")
+}
 pub(crate) const POPULARITY_POWER: OptionSpec = OptionSpec::number(
     "popularity_power",
     0.0,
@@ -51,8 +52,9 @@ pub(crate) const HALF_LIFE_DAYS: OptionSpec = OptionSpec::number(
     3650.0,
     "days after which an event counts half, in training and in the history; 0 means never",
 );
-pub(crate) const FOLD_IN_EPOCHS: OptionSpec =
-    OptionSpec::count("fold_in_epochs", 20, 1, 1000, "times through a history to find the factors of its user");
+pub(crate) const fn fold_in_epochs(default: usize) -> OptionSpec {
+    OptionSpec::count("fold_in_epochs", default, 1, 1000, "times through a history to find the factors of its user")
+}
 
 /// Finds a product that is ranked too high beside the chosen one.
 pub trait Opponent: Send + Sync + Copy {

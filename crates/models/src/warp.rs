@@ -19,11 +19,11 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::EPOCHS,
     pairwise::PATIENCE,
     pairwise::LEARNING_RATE,
-    pairwise::REGULARIZATION,
+    pairwise::regularization(0.1),
     pairwise::POPULARITY_POWER,
     pairwise::WEIGHTING,
     pairwise::HALF_LIFE_DAYS,
-    pairwise::FOLD_IN_EPOCHS,
+    pairwise::fold_in_epochs(10),
     OptionSpec::count("max_draws", 50, 1, 10_000, "products looked at to find one that is ranked too high"),
 ];
 
