@@ -4,16 +4,29 @@
 
 use std::process::Command;
 
+use models::catalogue::MODELS;
 use serde_json::Value;
 
-const NDCG_FLOORS: &[(&str, f64)] =
-    &[("popular", 0.049), ("trending", 0.092), ("item-knn", 0.042), ("ials", 0.051), ("hybrid", 0.072)];
+const NDCG_FLOORS: &[(&str, f64)] = &[
+    ("popular", 0.049),
+    ("trending", 0.092),
+    ("item-knn", 0.042),
+    ("ials", 0.051),
+    ("bpr", 0.051),
+    ("warp", 0.060),
+    ("item2vec", 0.041),
+    ("fm", 0.053),
+    ("markov", 0.036),
+    ("vmis-knn", 0.046),
+    ("hybrid", 0.092),
+];
 
 #[test]
 fn every_model_keeps_its_accuracy_on_real_orders() {
     let names: Vec<&str> = NDCG_FLOORS.iter().map(|(name, _)| *name).collect();
-    let known: Vec<&str> = models::catalogue::MODELS.iter().map(|spec| spec.name).collect();
-    assert_eq!(names, known, "every model of the catalogue states its floor, in the catalogue's order");
+    // Nobody rates anything in this shop.
+    let known: Vec<&str> = MODELS.iter().filter(|spec| !spec.suits.ratings).map(|spec| spec.name).collect();
+    assert_eq!(names, known, "every model that ranks states its floor, in the catalogue's order");
     for (name, floor) in NDCG_FLOORS {
         let report = evaluate(name);
         let ndcg = report["metrics"]["ndcg@20"].as_f64().expect("a number");

@@ -2,7 +2,7 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{hybrid, ials, item_knn, markov, popular, trending, vmis_knn};
+use crate::{bpr, fm, hybrid, ials, item_knn, item2vec, markov, popular, svd, trending, vmis_knn, warp};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -67,6 +67,11 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec { suits: Suits::WITH_TIME, ..entry!(trending) },
     entry!(item_knn),
     entry!(ials),
+    entry!(bpr),
+    entry!(warp),
+    entry!(item2vec),
+    ModelSpec { suits: Suits::WITH_RATINGS, ..entry!(svd) },
+    entry!(fm),
     ModelSpec { suits: Suits::SESSIONS, ..entry!(markov) },
     ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn) },
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },

@@ -74,6 +74,7 @@ impl Interactions {
         self.items.len()
     }
 
+    #[inline]
     pub fn row(&self, user: usize) -> Row<'_> {
         let range = self.indptr[user]..self.indptr[user + 1];
         Row {

@@ -9,23 +9,32 @@
 
 pub mod catalogue;
 mod error;
+pub mod factors;
 mod features;
 mod history;
 mod interactions;
 mod model;
 pub mod options;
+mod pairwise;
 pub mod rank;
 mod sessions;
+mod sgd;
+mod stopping;
 mod tensors;
 mod validation;
 
+pub mod bpr;
+pub mod fm;
 pub mod hybrid;
 pub mod ials;
+pub mod item2vec;
 pub mod item_knn;
 pub mod markov;
 pub mod popular;
+pub mod svd;
 pub mod trending;
 pub mod vmis_knn;
+pub mod warp;
 
 pub mod linalg;
 

@@ -26,6 +26,11 @@ pub trait Model: Send + Sync {
         }
     }
 
+    /// The rating that a score predicts; `None` for models whose scores only rank.
+    fn rating(&self, _score: f32) -> Option<f32> {
+        None
+    }
+
     /// Why `item` got its score: contributions that sum to it, largest first. Empty when the model cannot say.
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution>;
 
@@ -117,7 +122,6 @@ impl FitContext<'_> {
     }
 
     /// Reports an epoch with its loss and stops if asked to.
-    #[allow(dead_code, reason = "the first model that goes by epochs with a loss is on its way")]
     pub(crate) fn epoch(&self, model: &'static str, epoch: usize, n_epochs: usize, loss: Loss) -> Result<()> {
         self.report(Progress { model, step: epoch, n_steps: n_epochs, loss: Some(loss) })
     }

@@ -62,7 +62,6 @@ impl HeldOut {
     }
 
     /// Mean NDCG at `n` of the lists that a model makes for the held-out users, products of the history left out.
-    #[allow(dead_code, reason = "the first model that stops early is on its way")]
     pub fn ndcg(&self, model: &dyn Model, n: usize) -> f64 {
         let of = |(history, wanted): &(Vec<HistoryItem>, Vec<u32>)| {
             let mut scores = vec![0.0; model.n_items()];

@@ -33,6 +33,8 @@ fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
         "ials" => vec![("factors", "8")],
         // The board has no order: each product is reached from every other one, in either direction.
         "markov" => vec![("order", "50"), ("decay", "1"), ("backward", "1")],
+        "bpr" | "warp" | "item2vec" | "fm" => vec![("factors", "8"), ("epochs", "40")],
+        "svd" => vec![("factors", "8")],
         "hybrid" => vec![("ials.factors", "8"), ("sources", "popular,trending,item-knn,ials")],
         _ => vec![],
     }
@@ -43,8 +45,9 @@ fn fit(spec: &ModelSpec, interactions: &Interactions, seed: u64) -> Box<dyn Mode
     spec.fit(&TrainingData::new(interactions), &options, &FitContext::quiet(seed)).unwrap()
 }
 
-fn is_personal(spec: &ModelSpec) -> bool {
-    !matches!(spec.name, "popular" | "trending")
+/// Popularity is the same for everybody, and ratings say nothing where all are equal.
+fn learns_who_likes_what(spec: &ModelSpec) -> bool {
+    !matches!(spec.name, "popular" | "trending" | "svd")
 }
 
 fn histories(interactions: &Interactions) -> Vec<Vec<HistoryItem>> {
@@ -76,7 +79,7 @@ fn all_scores(model: &dyn Model, interactions: &Interactions) -> Vec<u32> {
 #[test]
 fn checkerboard_diagonal_is_recommended() {
     let board = checkerboard();
-    for spec in MODELS.iter().filter(|spec| is_personal(spec)) {
+    for spec in MODELS.iter().filter(|spec| learns_who_likes_what(spec)) {
         let model = fit(spec, &board, 1);
         for user in 0..N {
             let history = board.history(user as usize);

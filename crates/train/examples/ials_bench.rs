@@ -1,6 +1,8 @@
 //! One iALS fit with the time of each epoch, for `bench/ials/compare.py`:
 //! `ials_bench FOLDER SEED KEY=VALUE…`.
 
+mod clock;
+
 use std::error::Error;
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,6 +14,8 @@ use train::dataset::{Dataset, ReadOptions};
 use train::evaluate::judge;
 use train::metrics::means;
 use train::split::{SplitKind, SplitSpec, split};
+
+use crate::clock::cpu_seconds;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -34,13 +38,4 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     println!("{result}");
     Ok(())
-}
-
-/// Time that all threads of the process have run: on a shared machine it says more than the clock on the wall. Linux
-/// counts it in hundredths of a second.
-fn cpu_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks = after_name.split_ascii_whitespace().skip(11).take(2).map(|ticks| ticks.parse::<f64>().unwrap_or(0.0));
-    ticks.sum::<f64>() / 100.0
 }

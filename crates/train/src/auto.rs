@@ -79,7 +79,7 @@ pub fn suits(dataset: &Dataset) -> Suits {
     Suits {
         time: dataset.has_time,
         sessions: dataset.format == "sessions",
-        ratings: false,
+        ratings: dataset.ratings.is_some(),
         n_items_max: dataset.n_items,
     }
 }

@@ -36,6 +36,22 @@ pub enum GivenTest {
     Prefixes(Vec<(Vec<u32>, u32)>),
 }
 
+/// All ratings, with the rating as weight.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ratings {
+    pub records: Vec<Record>,
+    /// From here on a rating speaks for the product.
+    pub min: f32,
+}
+
+impl Ratings {
+    /// The records to rank by: what speaks for a product, each counting once.
+    pub fn likings(&self, records: &[Record]) -> Vec<Record> {
+        let likes = records.iter().filter(|r| r.weight >= self.min);
+        likes.map(|r| Record { weight: 1.0, ..*r }).collect()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     pub name: String,
@@ -48,6 +64,8 @@ pub struct Dataset {
     pub event_types: Vec<String>,
     pub records: Vec<Record>,
     pub given_test: GivenTest,
+    /// Where people rate: `records` are the ratings that speak for a product.
+    pub ratings: Option<Ratings>,
     /// Whether timestamps mean something.
     pub has_time: bool,
 }
@@ -151,6 +169,7 @@ impl Dataset {
             event_types: types.names,
             records,
             given_test: if test.is_empty() { GivenTest::None } else { GivenTest::Records(test) },
+            ratings: None,
             has_time,
         })
     }

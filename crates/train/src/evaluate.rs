@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use models::rank::top_k;
-use models::{FitContext, History, Model, Options, TrainingData, catalogue};
+use models::{FitContext, History, Model, Options, catalogue};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::beyond::{Crowd, coverage, exposures};
 use crate::dataset::{Dataset, DatasetError};
 use crate::groups::{self, AgeCounts, ProductAge, UserGroup};
-use crate::metrics;
 use crate::split::{Case, Split, SplitSpec, split};
+use crate::{metrics, ratings};
 
 /// What `vitrina evaluate` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,8 +29,8 @@ pub struct Report {
     pub n_train: usize,
     /// Relevant products over all lists.
     pub n_test: usize,
-    /// `recall@20` and so on, means over the lists; and the qualities of [`Crowd`], `novelty@20` and so on. With several
-    /// folds, means over them.
+    /// `recall@20` and so on, means over the lists; the qualities of [`Crowd`], `novelty@20` and so on; `rmse`, `mae` and
+    /// `mse` of models that predict ratings. With several folds, means over them.
     pub metrics: BTreeMap<String, f64>,
     /// 95 % bootstrap intervals over lists, for the metrics that are means over lists.
     pub ci95: BTreeMap<String, [f64; 2]>,
@@ -88,7 +88,7 @@ pub fn run(
     for fold in spec.folds() {
         let split = split(dataset, &fold, context.seed)?;
         let start = Instant::now();
-        let fitted = model.fit(&TrainingData::new(&split.train), &options, context)?;
+        let fitted = model.fit(&split.training_data(), &options, context)?;
         folds.fit_seconds += start.elapsed().as_secs_f64();
         folds.add(fitted.as_ref(), &split, dataset.has_time);
     }
@@ -164,7 +164,8 @@ impl<'a> Folds<'a> {
 
     fn add(&mut self, model: &dyn Model, split: &Split, has_time: bool) {
         let start = Instant::now();
-        let judged = judge(model, &split.cases, self.ks);
+        let rated = split.ratings.as_ref().filter(|_| model.rating(0.0).is_some());
+        let judged = judge(model, rated.map_or(&split.cases, |rated| &rated.cases), self.ks);
         self.score_seconds += start.elapsed().as_secs_f64();
         if has_time {
             self.ages.add(&split.train, &split.cases, &judged.lists, self.ks);
@@ -176,6 +177,9 @@ impl<'a> Folds<'a> {
             let qualities = crowd.qualities(&split.cases, &judged.lists, k);
             metrics.extend(qualities.into_iter().map(|(name, value)| (format!("{name}@{k}"), value)));
         }
+        let errors = rated.and_then(|rated| ratings::errors(model, &rated.held_out));
+        metrics
+            .extend(ratings::NAMES.into_iter().zip(errors.into_iter().flatten()).map(|(name, e)| (name.to_owned(), e)));
         self.metrics.push(metrics);
         self.n_train += split.train.n_interactions();
         self.cases.add(split, judged.cases);

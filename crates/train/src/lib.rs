@@ -8,6 +8,7 @@ pub mod evaluate;
 pub mod groups;
 pub mod metrics;
 pub mod pipeline;
+pub mod ratings;
 pub mod runs;
 pub mod snapshot;
 pub mod split;

@@ -315,7 +315,7 @@ fn measure(
     let judged_name = judged_model(recipe);
     let mut metrics = BTreeMap::new();
     for name in &recipe.models {
-        let model = fit(recipe, name, &TrainingData::new(&split.train), "evaluate", progress, &|_| {}, cancelled)?;
+        let model = fit(recipe, name, &split.training_data(), "evaluate", progress, &|_| {}, cancelled)?;
         let (means, intervals) = judge(model.as_ref(), &split.cases, &KS).summary(&KS, recipe.seed);
         if *name == judged_name {
             if let Some([low, high]) = intervals.get(GATE_METRIC) {

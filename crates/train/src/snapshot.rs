@@ -155,7 +155,7 @@ impl Source<'_> {
                 });
             }
         }
-        Ok((!cases.is_empty()).then(|| Split { name: "temporal".to_owned(), train, cases }))
+        Ok((!cases.is_empty()).then(|| Split { name: "temporal".to_owned(), train, cases, ratings: None }))
     }
 }
 

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use models::{HistoryItem, Interaction, Interactions};
+use models::{HistoryItem, Interaction, Interactions, TrainingData};
 
-use crate::dataset::{Dataset, DatasetError, GivenTest, Record, Result};
+use crate::dataset::{Dataset, DatasetError, GivenTest, Ratings, Record, Result};
 use crate::metrics::SplitMix;
+use crate::ratings::{Rated, RatedCase};
 
 /// Training data and the cases that judge.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Split {
     pub name: String,
     pub train: Interactions,
     pub cases: Vec<Case>,
+    /// The same split of all ratings, where people rate.
+    pub ratings: Option<Rated>,
 }
 
 impl Split {
@@ -40,6 +43,12 @@ impl Split {
             case.relevant.iter().chain(&case.excluded).for_each(|&item| add(u64::from(item)));
         }
         hasher.finalize().to_hex()[..16].to_owned()
+    }
+}
+
+impl Split {
+    pub fn training_data(&self) -> TrainingData<'_> {
+        TrainingData { ratings: self.ratings.as_ref().map(|rated| &rated.train), ..TrainingData::new(&self.train) }
     }
 }
 
@@ -205,7 +214,26 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
         (SplitKind::KFold { fold, of }, _) => k_fold(&all_records(dataset), spec.part, fold, of, seed),
         (SplitKind::RollingWindow { window, of }, _) => rolling(all_records(dataset), spec.part, window, of),
     };
-    by_user(dataset, spec, parts)
+    match &dataset.ratings {
+        None => by_user(dataset, spec, parts),
+        Some(ratings) => rated(dataset, spec, ratings, parts),
+    }
+}
+
+/// Splits ratings; what speaks for a product is learnt from and judged as everywhere.
+fn rated(dataset: &Dataset, spec: &SplitSpec, ratings: &Ratings, parts: Parts) -> Result<Split> {
+    let (likings, liked) = (ratings.likings(&parts.train), ratings.likings(&parts.held_out));
+    let split = by_user(dataset, spec, Parts { train: likings, held_out: liked.clone() })?;
+    let with_ratings = by_user(dataset, spec, Parts { train: parts.train, held_out: liked })?;
+    let (train, now) = (with_ratings.train, split.train.newest_timestamp());
+    let held_out = rows(&parts.held_out).map(|row| RatedCase {
+        history: train.history(row[0].user as usize),
+        now,
+        items: row.iter().map(|r| r.item).collect(),
+        ratings: row.iter().map(|r| r.weight).collect(),
+    });
+    let rated = Rated { held_out: held_out.collect(), cases: with_ratings.cases, train };
+    Ok(Split { ratings: Some(rated), ..split })
 }
 
 /// Records to learn from and records to be judged by.
@@ -216,7 +244,7 @@ struct Parts {
 
 /// Everything that has a place in time; a given test part without time can only be used as given.
 fn all_records(dataset: &Dataset) -> Vec<Record> {
-    let mut records = dataset.records.clone();
+    let mut records = dataset.ratings.as_ref().map_or(&dataset.records, |ratings| &ratings.records).clone();
     if let GivenTest::Records(test) = &dataset.given_test {
         records.extend(test.iter().filter(|r| r.timestamp != 0 || !dataset.has_time));
     }
@@ -393,7 +421,7 @@ fn by_user(dataset: &Dataset, spec: &SplitSpec, parts: Parts) -> Result<Split> {
         let now = if spec.kind == SplitKind::LeaveOneOut { row[0].timestamp } else { newest };
         cases.push(Case { history: train.history(user as usize), now, relevant, excluded });
     }
-    non_empty(dataset, Split { name: spec.name(), train, cases })
+    non_empty(dataset, Split { name: spec.name(), train, cases, ratings: None })
 }
 
 fn sessions(dataset: &Dataset, spec: &SplitSpec, prefixes: &[(Vec<u32>, u32)]) -> Result<Split> {
@@ -424,7 +452,10 @@ fn sessions(dataset: &Dataset, spec: &SplitSpec, prefixes: &[(Vec<u32>, u32)]) -
             sorted(prefix.into_iter().filter(|&i| i != target).collect())
         },
     };
-    non_empty(dataset, Split { name: spec.name(), train, cases: prefixes.into_iter().map(case).collect() })
+    non_empty(
+        dataset,
+        Split { name: spec.name(), train, cases: prefixes.into_iter().map(case).collect(), ratings: None },
+    )
 }
 
 fn non_empty(dataset: &Dataset, split: Split) -> Result<Split> {

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use models::catalogue::{self, ModelSpec};
-use models::{FitContext, Progress, TrainingData};
+use models::{FitContext, Progress};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -369,7 +369,7 @@ impl Judging<'_> {
             }
         };
         let context = FitContext { seed: self.spec.seed, progress: &on_progress, cancelled: &stop };
-        let fitted = match self.model.fit(&TrainingData::new(&split.train), &options, &context) {
+        let fitted = match self.model.fit(&split.training_data(), &options, &context) {
             Ok(fitted) => fitted,
             Err(models::Error::Cancelled) => {
                 let pruned_at = *pruned_at.lock();

@@ -1,5 +1,6 @@
 use super::*;
-use crate::{HistoryItem, Interaction};
+use crate::validation::HeldOut;
+use crate::{History, HistoryItem, Interaction};
 
 fn item(item: u32, weight: f32) -> HistoryItem {
     HistoryItem { item, weight, timestamp: 0 }
@@ -13,8 +14,8 @@ fn model(options: &[(&str, &str)], rows: &[f32], factors: usize) -> Ials {
     for (out, row) in padded_rows.chunks_exact_mut(width).zip(rows.chunks_exact(factors)) {
         out[..factors].copy_from_slice(row);
     }
-    let unobserved = to_eigenbasis(&mut padded_rows, &mut [], width, options.number("alpha"));
-    Ials::new(options, padded_rows, unobserved, rows.len() / factors)
+    let settings = fold_in(&options);
+    FactorModel::new(NAME, options, settings, padded_rows, width)
 }
 
 #[test]
@@ -39,7 +40,7 @@ fn regularization_grows_with_frequency() {
     let options = [("alpha", "0.5"), ("regularization", "0.1"), ("regularization_power", "1")];
     let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
     // 0.1 · (1 + 2 + 0.5 · 10)
-    assert!((Settings::new(&options).regularization_of(&[1.0, 2.0], 10) - 0.8).abs() < 1e-6);
+    assert!((fold_in(&options).regularization_of(&[1.0, 2.0], 10) - 0.8).abs() < 1e-6);
 }
 
 /// Gaussian elimination in f64 on the normal equations as the papers print them.
@@ -95,7 +96,7 @@ fn dual_and_primal_solve_the_normal_equations() {
         let history: Vec<HistoryItem> = chosen.iter().map(|&(i, c)| item(i, c)).collect();
         let history = History { items: &history, now: 0 };
         let weights: Vec<f32> = chosen.iter().map(|c| c.1).collect();
-        let lambda = f64::from(model.settings.regularization_of(&weights, n));
+        let lambda = f64::from(fold_in(&model.tensors().options).regularization_of(&weights, n));
         let w = solve_plainly(&rows, width, &chosen, 0.2, lambda);
         let mut scores = vec![0.0; n];
         model.score(&history, &mut scores);
@@ -154,11 +155,11 @@ fn the_loss_never_rises() {
                 total += f64::from(c * (scores[i as usize] - 1.0).powi(2));
             }
             total += scores.iter().map(|s| 0.1 * f64::from(s * s)).sum::<f64>();
-            total += f64::from(model.settings.regularization_of(row.weights, 30))
+            total += f64::from(fold_in(&model.tensors().options).regularization_of(row.weights, 30))
                 * w.iter().map(|x| f64::from(x * x)).sum::<f64>();
         }
-        for (i, h) in model.item_factors.chunks(model.width).enumerate() {
-            total += f64::from(model.settings.regularization_of(by_item.row(i).weights, 40))
+        for (i, h) in model.item_factors().chunks(model.width()).enumerate() {
+            total += f64::from(fold_in(&model.tensors().options).regularization_of(by_item.row(i).weights, 40))
                 * h.iter().map(|x| f64::from(x * x)).sum::<f64>();
         }
         total
@@ -173,4 +174,42 @@ fn nothing_known_is_nothing_said() {
     let mut scores = [0.0; 2];
     model.score(&History { items: &[item(9, 1.0)], now: 0 }, &mut scores);
     assert_eq!(scores, [f32::NEG_INFINITY; 2]);
+}
+
+/// Six tastes; each user chooses within one or two of them. Products from 180 on come late.
+fn growing_shop() -> Vec<Interaction> {
+    let cell = |x: u64| {
+        let draw = x.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let user = (draw >> 8) % 400;
+        let taste = (user + (draw >> 20) % 4 / 3) % 6;
+        let n_known = if x < 6800 { 30 } else { 36 };
+        let item = (draw >> 32) % n_known * 6 + taste;
+        Interaction { user: user as u32, item: item as u32, weight: 1.0, timestamp: 1 + x as i64 }
+    };
+    (0..8000).map(cell).collect()
+}
+
+#[test]
+fn an_update_comes_close_to_a_retrain() {
+    let cells = growing_shop();
+    let options = [("factors", "16"), ("alpha", "0.1"), ("regularization", "1")];
+    let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
+    let quiet = FitContext::quiet(1);
+    let fitted = |interactions: &Interactions| fit(&TrainingData::new(interactions), &options, &quiet).unwrap();
+    let everything = HeldOut::cut(&Interactions::new(400, 216, &cells).unwrap(), 0.1, 400, 1).unwrap().unwrap();
+    let before: Vec<Interaction> = everything.train.cells().filter(|c| c.timestamp <= 6800).collect();
+    let before = fitted(&Interactions::new(400, 180, &before).unwrap());
+
+    let updated = update(&before, &everything.train, 1, &quiet).unwrap();
+    let retrained = fitted(&everything.train);
+    let (updated_ndcg, retrained_ndcg) = (everything.ndcg(&updated, 20), everything.ndcg(&retrained, 20));
+    assert!(updated_ndcg > 0.97 * retrained_ndcg, "updated {updated_ndcg}, retrained {retrained_ndcg}");
+    // Products that came late are recommended to those they are for.
+    let mut scores = vec![0.0; 216];
+    for taste in 0..6 {
+        updated.score(&History { items: &[item(taste, 1.0), item(taste + 6, 1.0)], now: 0 }, &mut scores);
+        let late = |of: u32| scores[180 + of as usize..].iter().step_by(6).sum::<f32>();
+        assert!((0..6).all(|other| other == taste || late(taste) > late(other)), "taste {taste}");
+    }
+    assert!(update(&updated, &Interactions::new(400, 180, &[]).unwrap(), 1, &quiet).is_err(), "products can't go");
 }

@@ -17,6 +17,7 @@ pub fn read(folder: &Path) -> Result<Dataset> {
         item_ids: Vec::new(),
         event_types: vec!["interaction".to_owned()],
         given_test: GivenTest::Records(test),
+        ratings: None,
         records: train,
         has_time: false,
     })

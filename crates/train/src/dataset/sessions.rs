@@ -20,6 +20,7 @@ pub fn read(folder: &Path) -> Result<Dataset> {
         event_types: vec!["interaction".to_owned()],
         records,
         given_test: GivenTest::Prefixes(test),
+        ratings: None,
         has_time: false,
     })
 }

@@ -23,7 +23,7 @@ pub fn split() -> Split {
         Case { history, now: 0, relevant: vec![missing(user)], excluded }
     };
     let cases = (0..40).map(case).collect();
-    Split { name: "toy".to_owned(), train, cases }
+    Split { name: "toy".to_owned(), train, cases, ratings: None }
 }
 
 fn spec(model: &str, search: Search, n_trials: usize) -> TuneSpec {

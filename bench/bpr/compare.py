@@ -1,0 +1,87 @@
+"""BPR: time per epoch and NDCG@20 of Vitrina and of `implicit`, on the Gowalla split.
+
+Both run in turns (A B A B …) with two threads each, so that whatever else the machine does hits both alike; compare
+medians and ratios, not seconds. Same factors; an epoch is as many samples as there are interactions on both sides.
+`implicit` draws negatives by popularity and steps at a constant rate; Vitrina draws all products alike and steps by
+AdaGrad. Each side has its own rate and regularization; users are judged from their own rows in `implicit`, and
+folded in from their histories in Vitrina.
+
+    python bench/bpr/compare.py --data DATA/gowalla --factors 64 --rounds 3
+"""
+import argparse
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["RAYON_NUM_THREADS"] = "2"
+
+import numpy as np
+from implicit.cpu.bpr import BayesianPersonalizedRanking
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+from lightgcn import ndcg_at_20, read_split
+
+
+def run_implicit(train, test, args, factors, seed):
+    model = BayesianPersonalizedRanking(
+        factors=factors, learning_rate=args.implicit_rate, regularization=args.implicit_regularization,
+        iterations=args.epochs, num_threads=2, random_state=seed,
+    )
+    wall, cpu = [], []
+
+    def callback(*_):
+        wall.append(time.perf_counter())
+        cpu.append(time.process_time())
+
+    model.fit(train, show_progress=False, callback=callback)
+    # Iteration 1 would also count the conversions before it.
+    return {"epoch_seconds": np.diff(wall).tolist(), "cpu_seconds": np.diff(cpu).tolist(), "ndcg@20": ndcg_at_20(model, train, test)}
+
+
+def run_vitrina(args, factors, seed):
+    command = [args.binary, args.data, factors, args.epochs, args.rate, args.regularization, seed]
+    result = json.loads(subprocess.check_output([str(part) for part in command]))
+    return {key: value[1:] if isinstance(value, list) else value for key, value in result.items()}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
+    parser.add_argument("--binary", default="target/release/examples/bpr_bench")
+    parser.add_argument("--factors", type=int, nargs="+", default=[64])
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--rate", type=float, default=0.05)
+    parser.add_argument("--regularization", type=float, default=0.02)
+    parser.add_argument("--implicit-rate", type=float, default=0.01)
+    parser.add_argument("--implicit-regularization", type=float, default=0.01)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+
+    train, test = read_split(args.data)
+    print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.epochs} epochs")
+    for factors in args.factors:
+        runs = {
+            "vitrina": lambda seed: run_vitrina(args, factors, seed),
+            "implicit": lambda seed: run_implicit(train, test, args, factors, seed),
+        }
+        results = {name: [] for name in runs}
+        for seed in range(args.rounds):
+            for name, run in runs.items():
+                results[name].append(run(seed))
+        of = lambda key, name: statistics.median(x for result in results[name] for x in result[key])
+        for name in runs:
+            wall, busy = of("epoch_seconds", name), of("cpu_seconds", name)
+            print(
+                f"{factors:5} factors  {name:9} wall {wall:7.3f} s/epoch ({wall / of('epoch_seconds', 'vitrina'):5.2f} × ours)"
+                f"  CPU {busy:7.3f} s ({busy / of('cpu_seconds', 'vitrina'):5.2f} × ours)"
+                f"  NDCG@20 {np.mean([result['ndcg@20'] for result in results[name]]):.4f}",
+                flush=True,
+            )
+
+
+main()
