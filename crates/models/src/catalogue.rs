@@ -2,7 +2,7 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{hybrid, ials, item_knn, markov, popular, trending, vmis_knn};
+use crate::{ease, graph_filter, hybrid, ials, item_knn, markov, popular, rp3beta, slim, trending, vmis_knn};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -66,6 +66,10 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(popular),
     ModelSpec { suits: Suits::WITH_TIME, ..entry!(trending) },
     entry!(item_knn),
+    entry!(rp3beta),
+    entry!(slim),
+    entry!(ease),
+    entry!(graph_filter),
     entry!(ials),
     ModelSpec { suits: Suits::SESSIONS, ..entry!(markov) },
     ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn) },

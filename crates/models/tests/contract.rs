@@ -33,6 +33,7 @@ fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
         "ials" => vec![("factors", "8")],
         // The board has no order: each product is reached from every other one, in either direction.
         "markov" => vec![("order", "50"), ("decay", "1"), ("backward", "1")],
+        "graph-filter" => vec![("factors", "8")],
         "hybrid" => vec![("ials.factors", "8"), ("sources", "popular,trending,item-knn,ials")],
         _ => vec![],
     }

@@ -10,15 +10,14 @@
 mod rows;
 
 use pulp::Arch;
-use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
 use self::rows::{Explain, Fixed, Observed, SolveRows, Solver, Workspace};
-use crate::item_knn::{Weighting, weighted};
-use crate::linalg::{Panels, eigen_symmetric, gram, padded};
+use crate::linalg::{Panels, eigen_symmetric, gram, normals, padded};
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::rank::top_k;
+use crate::weighting::{HALF_LIFE_DAYS, WEIGHTING, Weighting, weighted};
 use crate::{
     Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
 };
@@ -54,21 +53,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         2.0,
         "how much more a frequent user or product is pulled: λ (weight of its events + alpha · size of the other side)^power",
     ),
-    OptionSpec::choice(
-        "weighting",
-        "log",
-        &["binary", "log", "weights"],
-        "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
-    )
-    .search(Range::Words),
-    OptionSpec::number(
-        "half_life_days",
-        0.0,
-        0.0,
-        3650.0,
-        "days after which an event counts half, in training and in the history; 0 means never",
-    )
-    .search(Range::Log(7.0, 3650.0)),
+    WEIGHTING,
+    HALF_LIFE_DAYS,
 ];
 
 /// Product factors in the eigenbasis of their Gramian, ready to score and to fold in.
@@ -128,7 +114,9 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let (n_users, n_items) = (by_user.n_users(), by_item.n_users());
     let width = padded(settings.factors);
 
-    let mut item_factors = random_factors(n_items, settings.factors, width, context.seed);
+    // The standard deviation of Rendle et al.
+    let deviation = 0.1 / (settings.factors as f64).sqrt();
+    let mut item_factors = normals(n_items, settings.factors, width, deviation, context.seed);
     let mut user_factors = vec![0.0; n_users * width];
     for epoch in 0..settings.epochs {
         let unobserved = to_eigenbasis(&mut item_factors, &mut user_factors, width, settings.alpha);
@@ -141,22 +129,6 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     }
     let unobserved = to_eigenbasis(&mut item_factors, &mut [], width, settings.alpha);
     Ok(Ials::new(options.clone(), item_factors, unobserved, n_items))
-}
-
-/// Independent normals of standard deviation 0.1/√factors, as in Rendle et al.
-fn random_factors(n: usize, factors: usize, width: usize, seed: u64) -> Vec<f32> {
-    let mut random = StdRng::seed_from_u64(seed);
-    let deviation = 0.1 / (factors as f64).sqrt();
-    let mut values = vec![0.0; n * width];
-    for row in values.chunks_exact_mut(width) {
-        for value in &mut row[..factors] {
-            // Box and Muller: 1 − u lies in (0, 1].
-            let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
-            let angle = std::f64::consts::TAU * random.random::<f64>();
-            *value = (deviation * radius * angle.cos()) as f32;
-        }
-    }
-    values
 }
 
 /// Replaces rows `h` by `h Q` with `HᵀH = Q diag(γ) Qᵀ`, and the rows of the other side too, so that they remain near the
