@@ -5,13 +5,14 @@
 //! Collaborative Filtering* (SIGIR 2023), BSPM: what blurring has spread is then drawn together again.
 //!
 //! With `R̃ = D_u^(−p/2) R D_i^(−1/2)` the graph is `P = R̃ᵀR̃ = V Λ Vᵀ`, and a history r gets the scores
-//! `r D_i^(−a) f(P) D_i^(a)`, `f(λ) = (λ + β [λ is among the largest]) · e^(−tλ)`.
+//! `r D_i^(−a) f(P) D_i^(a)`, `f(λ) = (λ + β [λ is among the largest]) · e^(−tλ)`, λ in units of the largest.
 //! P is dense, and `f(P)` denser. But f is nearly a straight line where λ is small: with `f(λ) ≈ cλ` beyond the k
 //! largest eigenvalues, `f(P) ≈ c P + V_k (f(Λ_k) − c Λ_k) V_kᵀ`, which is a list of neighbours per product and k
 //! factors per product. So a history costs what it costs item-kNN and a factorization, whatever the filter.
+//! Eigenvalues that a graph of as many links between strangers would have too (Marchenko & Pastur, 1967) count as small.
 
 use crate::item_item::{GramRow, ItemMatrix};
-use crate::linalg::{Panels, TruncatedSvd, truncated_svd};
+use crate::linalg::{Panels, truncated_svd};
 use crate::model::by_size;
 use crate::options::OptionSpec;
 use crate::rank::{top_k, top_k_of};
@@ -26,9 +27,15 @@ pub const ABOUT: &str = "spectral filtering on the graph of products: neighbours
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list"),
-    OptionSpec::count("factors", 256, 1, 4096, "eigenvectors of the graph: more follow the filter more closely"),
+    OptionSpec::count(
+        "factors",
+        448,
+        1,
+        4096,
+        "eigenvectors of the graph that pass the low pass, at most; fewer where the rest is noise",
+    ),
     OptionSpec::number("low_pass", 0.2, 0.0, 100.0, "weight of the ideal low pass beside the linear filter"),
-    OptionSpec::number("sharpening", 1.0, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF"),
+    OptionSpec::number("sharpening", 0.75, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF"),
     OptionSpec::number(
         "user_power",
         1.0,
@@ -38,7 +45,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::number(
         "popularity_power",
-        0.35,
+        0.4,
         0.0,
         1.0,
         "a product with n users speaks with n^-popularity_power and is heard with n^popularity_power",
@@ -47,16 +54,20 @@ pub const OPTIONS: &[OptionSpec] = &[
     HALF_LIFE_DAYS,
 ];
 
-/// `score = local lists + low rank`, both of the history alone.
+/// `score = lists + low rank`, both of the history alone.
 pub struct GraphFilter {
     options: Options,
     event_weights: EventWeights,
     lists: ItemMatrix,
+    /// Numbers in a row of V.
     width: usize,
-    /// A row of `width` numbers per product: what it says, and what is said to it.
-    sources: Vec<f32>,
-    targets: Vec<f32>,
-    target_panels: Panels,
+    /// V by rows, and the same arranged for products with many histories.
+    vectors: Vec<f32>,
+    panels: Panels,
+    /// Diagonal of `D_i^(a)`.
+    heard: Vec<f32>,
+    /// `f(λ) − cλ` for each column of V.
+    gains: Vec<f32>,
 }
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<GraphFilter> {
@@ -66,11 +77,12 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let popularity = sums(&pairs.transposed());
     let by_user = normalized(pairs, &popularity, options.number("user_power"));
     let by_item = by_user.transposed();
-    // The lists are built in as many steps as blocks of products; to a watcher the factors come first.
-    let svd = truncated_svd(&by_user, &by_item, options.count("factors"), context.seed, |step, n_steps| {
-        context.step(NAME, step, n_steps)
-    })?;
-    let filter = Filter::new(options, &svd);
+    let n_factors = options.count("factors");
+    let mut svd =
+        truncated_svd(&by_user, &by_item, n_factors, context.seed, |step, n_steps| context.step(NAME, step, n_steps))?;
+    let edge = noise_edge(&by_user);
+    svd.truncate(svd.eigenvalues.iter().filter(|&&value| value > edge).count().max(1));
+    let filter = Filter::new(options, &svd.eigenvalues);
 
     let power = options.number("popularity_power");
     let heard: Vec<f32> = popularity.iter().map(|&n| f64::from(n).powf(power) as f32).collect();
@@ -87,8 +99,9 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
             top_k_of(cells, n_neighbours)
         },
     )?;
-    let (sources, targets) = filter.factors(&svd, &heard);
-    Ok(GraphFilter::new(options, lists, svd.width, sources, targets))
+    let mut gains = vec![0.0; svd.width];
+    gains.iter_mut().zip(&svd.eigenvalues).for_each(|(gain, &value)| *gain = filter.gain(value));
+    Ok(GraphFilter::new(options, lists, svd.vectors, heard, gains))
 }
 
 /// The summed weights of each row, 1 for an empty one.
@@ -104,63 +117,73 @@ fn normalized(pairs: Interactions, popularity: &[f32], user_power: f64) -> Inter
     })
 }
 
+/// The largest eigenvalue of `RᵀR` if R were noise: cells independent, each with the mean square of R.
+fn noise_edge(by_user: &Interactions) -> f32 {
+    let squares: f64 = by_user.rows().flat_map(|row| row.weights).map(|&w| f64::from(w).powi(2)).sum();
+    let deviation = |n: usize| (squares / n.max(1) as f64).sqrt();
+    (deviation(by_user.n_users()) + deviation(by_user.n_items())).powi(2) as f32
+}
+
 /// `f(λ) = (λ + β) e^(−tλ)` for the largest eigenvalues, the line `slope · λ` for the others.
 struct Filter {
+    /// The largest eigenvalue; 1 by definition where users are damped to the power 1.
+    unit: f32,
+    low_pass: f32,
+    time: f32,
     slope: f32,
-    /// `f(λ_k) − slope · λ_k`.
-    corrections: Vec<f32>,
 }
 
 impl Filter {
-    fn new(options: &Options, svd: &TruncatedSvd) -> Self {
+    fn new(options: &Options, eigenvalues: &[f32]) -> Self {
         let (low_pass, time) = (options.number("low_pass") as f32, options.number("sharpening") as f32);
-        let (first, last) = (svd.eigenvalues.first(), svd.eigenvalues.last());
-        // λ has no unit where users are not damped to the power 1: its largest value is 1 by definition.
-        let unit = first.copied().filter(|&value| value > 0.0).unwrap_or(1.0);
-        let response = |value: f32| (-time * value / unit).exp();
-        // Where most of what lies beyond the last eigenvalue is.
-        let slope = response(0.5 * last.copied().unwrap_or(0.0));
-        let correction = |&value: &f32| (value / unit + low_pass) * response(value) - slope * value / unit;
-        Self { slope: slope / unit, corrections: svd.eigenvalues.iter().map(correction).collect() }
+        let unit = eigenvalues.first().copied().filter(|&value| value > 0.0).unwrap_or(1.0);
+        // What lies beyond the last eigenvalue lies mostly in its upper half.
+        let middle = 0.65 * eigenvalues.last().copied().unwrap_or(0.0) / unit;
+        Self { unit, low_pass, time, slope: (-time * middle).exp() / unit }
     }
 
-    fn factors(&self, svd: &TruncatedSvd, heard: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let (mut sources, mut targets) = (svd.vectors.clone(), svd.vectors.clone());
-        let rows = sources.chunks_exact_mut(svd.width).zip(targets.chunks_exact_mut(svd.width)).zip(heard);
-        for ((source, target), heard) in rows {
-            source.iter_mut().for_each(|x| *x /= heard);
-            target.iter_mut().zip(&self.corrections).for_each(|(x, correction)| *x *= heard * correction);
-        }
-        (sources, targets)
+    /// What is to be added to the line.
+    fn gain(&self, value: f32) -> f32 {
+        let relative = value / self.unit;
+        (relative + self.low_pass) * (-self.time * relative).exp() - self.slope * value
     }
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<GraphFilter> {
     let lists = ItemMatrix::load(tensors)?;
-    let (shape, sources) = tensors.f32("sources", 2)?;
-    let (target_shape, targets) = tensors.f32("targets", 2)?;
-    if shape[0] != lists.n_items() || shape[1] == 0 || target_shape != shape {
+    let (shape, vectors) = tensors.f32("vectors", 2)?;
+    let (_, heard) = tensors.f32("heard", 1)?;
+    let (_, gains) = tensors.f32("gains", 1)?;
+    let n_items = lists.n_items();
+    if shape != [n_items, gains.len()] || gains.is_empty() || heard.len() != n_items {
         return Err(Error::Artifact(format!(
-            "graph-filter: got `sources` {shape:?} and `targets` {target_shape:?}, wanted both [{}, factors]",
-            lists.n_items()
+            "graph-filter: got `vectors` {shape:?} and `heard` [{}], wanted [{n_items}, {}] and [{n_items}]",
+            heard.len(),
+            gains.len().max(1)
         )));
     }
-    Ok(GraphFilter::new(options, lists, shape[1], sources.to_vec(), targets.to_vec()))
+    Ok(GraphFilter::new(options, lists, vectors.to_vec(), heard.to_vec(), gains.to_vec()))
 }
 
 impl GraphFilter {
-    fn new(options: &Options, lists: ItemMatrix, width: usize, sources: Vec<f32>, targets: Vec<f32>) -> Self {
-        let target_panels = Panels::pack(&targets, width);
+    fn new(options: &Options, lists: ItemMatrix, vectors: Vec<f32>, heard: Vec<f32>, gains: Vec<f32>) -> Self {
+        let width = gains.len();
+        let panels = Panels::pack(&vectors, width);
         let event_weights = EventWeights::new(options);
-        Self { options: options.clone(), event_weights, lists, width, sources, targets, target_panels }
+        Self { options: options.clone(), event_weights, lists, width, vectors, panels, heard, gains }
     }
 
-    fn source(&self, item: u32) -> &[f32] {
-        &self.sources[item as usize * self.width..][..self.width]
+    fn vector(&self, item: u32) -> &[f32] {
+        &self.vectors[item as usize * self.width..][..self.width]
     }
 
-    fn target(&self, item: u32) -> &[f32] {
-        &self.targets[item as usize * self.width..][..self.width]
+    /// `r D_i^(−a) V (f(Λ) − cΛ)`.
+    fn project(&self, items: &[u32], weights: &[f32], out: &mut [f32]) {
+        for (&item, weight) in items.iter().zip(weights) {
+            let scale = weight / self.heard[item as usize];
+            out.iter_mut().zip(self.vector(item)).for_each(|(sum, x)| *sum += scale * x);
+        }
+        out.iter_mut().zip(&self.gains).for_each(|(sum, gain)| *sum *= gain);
     }
 }
 
@@ -183,19 +206,17 @@ impl Model for GraphFilter {
         let mut smooth = vec![0.0; scores.len()];
         let terms: Vec<_> = histories.iter().map(|history| self.event_weights.terms(history, n_items)).collect();
         for ((items, weights), user) in terms.iter().zip(users.chunks_exact_mut(self.width)) {
-            for (&item, weight) in items.iter().zip(weights) {
-                user.iter_mut().zip(self.source(item)).for_each(|(sum, x)| *sum += weight * x);
-            }
+            self.project(items, weights, user);
         }
-        self.target_panels.product(&users, &mut smooth);
+        self.panels.product(&users, &mut smooth);
         let rows = scores.chunks_exact_mut(n_items.max(1)).zip(smooth.chunks_exact(n_items.max(1)));
         for ((items, weights), (scores, smooth)) in terms.iter().zip(rows) {
             self.lists.score(items, weights, scores);
-            for (score, &smooth) in scores.iter_mut().zip(smooth) {
-                if *score > f32::NEG_INFINITY {
-                    *score += smooth;
-                } else if smooth != 0.0 {
-                    *score = smooth;
+            for ((score, &smooth), heard) in scores.iter_mut().zip(smooth).zip(&self.heard) {
+                // Where neither says anything, the product cannot be scored.
+                if smooth != 0.0 {
+                    let listed = if *score == f32::NEG_INFINITY { 0.0 } else { *score };
+                    *score = listed + heard * smooth;
                 }
             }
         }
@@ -206,9 +227,13 @@ impl Model for GraphFilter {
             return Vec::new();
         }
         let (items, weights) = self.event_weights.terms(history, self.n_items());
+        let mut user = vec![0.0; self.width];
         let terms = items.into_iter().zip(weights).map(|(source, weight)| {
-            let smooth: f32 = self.source(source).iter().zip(self.target(item)).map(|(x, y)| x * y).sum();
-            let value = weight * (self.lists.get(source, item).unwrap_or(0.0) + smooth);
+            user.fill(0.0);
+            self.project(&[source], &[weight], &mut user);
+            let product: f32 = user.iter().zip(self.vector(item)).map(|(x, y)| x * y).sum();
+            let listed = self.lists.get(source, item).unwrap_or(0.0);
+            let value = weight * listed + self.heard[item as usize] * product;
             Contribution { model: NAME, item: Some(source), value }
         });
         by_size(terms.collect())
@@ -226,10 +251,10 @@ impl Model for GraphFilter {
     }
 
     fn tensors(&self) -> Tensors {
-        let shape = [self.n_items(), self.width];
         self.lists
             .save(Tensors::new(NAME, self.options.clone()))
-            .with_f32("sources", &shape, self.sources.clone())
-            .with_f32("targets", &shape, self.targets.clone())
+            .with_f32("vectors", &[self.n_items(), self.width], self.vectors.clone())
+            .with_f32("heard", &[self.n_items()], self.heard.clone())
+            .with_f32("gains", &[self.width], self.gains.clone())
     }
 }

@@ -53,6 +53,20 @@ pub(crate) fn truncated_svd(
     Ok(TruncatedSvd { eigenvalues, vectors, width })
 }
 
+impl TruncatedSvd {
+    /// Forgets all but the first `n` singular values.
+    pub fn truncate(&mut self, n: usize) {
+        self.eigenvalues.truncate(n);
+        let (old, new) = (self.width, padded(self.eigenvalues.len().max(1)));
+        for row in 0..self.vectors.len() / old {
+            self.vectors.copy_within(row * old..row * old + new, row * new);
+            self.vectors[row * new..(row + 1) * new][self.eigenvalues.len()..].fill(0.0);
+        }
+        self.vectors.truncate(self.vectors.len() / old * new);
+        self.width = new;
+    }
+}
+
 /// The Gramian of some rows, taken apart.
 struct Spectrum {
     width: usize,
@@ -130,7 +144,7 @@ impl WithSimd for SparseRows<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Interaction;
+    use crate::{Interaction, linalg::LANES};
 
     /// Blocks of ones, all of a kind within a block: block b has b + 2 rows and b + 1 columns, singular value
     /// √((b + 1)(b + 2)).
@@ -150,6 +164,11 @@ mod tests {
         for (n, rank) in [(1, 4), (5, 3), (12, 5), (60, 20)] {
             let matrix = blocks(n);
             let svd = truncated_svd(&matrix, &matrix.transposed(), rank, 3, |_, _| Ok(())).unwrap();
+            let mut few = truncated_svd(&matrix, &matrix.transposed(), rank, 3, |_, _| Ok(())).unwrap();
+            few.truncate(2);
+            for (short, long) in few.vectors.chunks(few.width).zip(svd.vectors.chunks(svd.width)) {
+                assert!(few.width == LANES && (0..LANES).all(|k| short[k] == if k < 2 { long[k] } else { 0.0 }));
+            }
             for (k, &value) in svd.eigenvalues.iter().enumerate() {
                 let wanted = if k < n as usize { ((n as usize - k) * (n as usize - k + 1)) as f32 } else { 0.0 };
                 assert!((value - wanted).abs() < 1e-2 * (1.0 + wanted), "value {k} of {n} blocks: {value}, {wanted}");
