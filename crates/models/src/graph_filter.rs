@@ -35,10 +35,10 @@ pub const OPTIONS: &[OptionSpec] = &[
         "eigenvectors of the graph that pass the low pass, at most; fewer where the rest is noise",
     ),
     OptionSpec::number("low_pass", 0.2, 0.0, 100.0, "weight of the ideal low pass beside the linear filter"),
-    OptionSpec::number("sharpening", 0.75, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF"),
+    OptionSpec::number("sharpening", 1.0, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF"),
     OptionSpec::number(
         "user_power",
-        1.0,
+        0.5,
         0.0,
         2.0,
         "damping of active users: a user with n products counts n^-user_power",

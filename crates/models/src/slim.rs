@@ -14,8 +14,8 @@ pub const ABOUT: &str = "each product as a sum of few others with weights that a
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("candidates", 200, 1, 10_000, "products that may explain a product: those nearest by cosine"),
-    OptionSpec::number("l1", 1.0, 0.0, 1e6, "pull of weights to exactly 0: larger is sparser"),
-    OptionSpec::number("l2", 100.0, 1e-3, 1e6, "pull of large weights towards 0"),
+    OptionSpec::number("l1", 0.3, 0.0, 1e6, "pull of weights to exactly 0: larger is sparser"),
+    OptionSpec::number("l2", 150.0, 1e-3, 1e6, "pull of large weights towards 0"),
     OptionSpec::count("sweeps", 30, 1, 1000, "times that all weights of a product are improved, at most"),
     WEIGHTING,
     HALF_LIFE_DAYS,
