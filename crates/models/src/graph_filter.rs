@@ -258,3 +258,40 @@ impl Model for GraphFilter {
             .with_f32("gains", &[self.width], self.gains.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Interaction, catalogue};
+
+    /// Users: {0, 1}, {0, 1, 2}, {2}; every product has two users.
+    fn neighbours_of_0(options: &[(&str, &str)]) -> Vec<(u32, f32)> {
+        let cells = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 2)];
+        let cells = cells.map(|(user, item)| Interaction { user, item, weight: 1.0, timestamp: 0 });
+        let log = Interactions::new(3, 3, &cells).unwrap();
+        let options = [&[("user_power", "1")], options].concat();
+        let model = catalogue::fit(NAME, &options, &TrainingData::new(&log), &FitContext::quiet(0)).unwrap();
+        model.neighbours(0, 9).iter().map(|n| (n.item, n.similarity)).collect()
+    }
+
+    fn assert_close(got: &[(u32, f32)], wanted: &[(u32, f32)]) {
+        let close = got.iter().zip(wanted).all(|(g, w)| g.0 == w.0 && (g.1 - w.1).abs() < 1e-5);
+        assert!(close && got.len() == wanted.len(), "got {got:?}, wanted {wanted:?}");
+    }
+
+    #[test]
+    fn filters_by_hand() {
+        // P_01 = (1/2 + 1/3) / √(2 · 2), P_02 = (1/3) / √(2 · 2).
+        let (near, far) = (5.0 / 12.0, 1.0 / 6.0);
+        assert_close(&neighbours_of_0(&[("sharpening", "0"), ("low_pass", "0")]), &[(1, near), (2, far)]);
+        // So small a graph has nothing above the noise but its first eigenvector: eigenvalue 1, ⅓ between any two.
+        assert_close(&neighbours_of_0(&[("sharpening", "0"), ("low_pass", "0.3")]), &[(1, near + 0.1), (2, far + 0.1)]);
+        // Sharpened, that eigenvalue counts e⁻¹ and the line for the others is as steep as the filter at 0.65.
+        let slope = (-0.65f32).exp();
+        let smooth = (1.3 * (-1.0f32).exp() - slope) / 3.0;
+        assert_close(
+            &neighbours_of_0(&[("sharpening", "1"), ("low_pass", "0.3")]),
+            &[(1, slope * near + smooth), (2, slope * far + smooth)],
+        );
+    }
+}
