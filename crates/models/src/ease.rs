@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use crate::item_item::{GramRow, ItemItemModel, ItemMatrix};
 use crate::linalg::{LANES, factor, invert_symmetric, padded, substitute_back};
 use crate::local_gram::{LocalGram, SparseGram};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::weighting::{EventWeights, HALF_LIFE_DAYS, WEIGHTING};
 use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
@@ -20,7 +20,8 @@ pub const NAME: &str = "ease";
 pub const ABOUT: &str = "each product as a weighted sum of all others, in closed form";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::number("regularization", 300.0, 1e-3, 1e9, "pull of all weights towards 0, in events"),
+    OptionSpec::number("regularization", 300.0, 1e-3, 1e9, "pull of all weights towards 0, in events")
+        .search(Range::Log(10.0, 3000.0)),
     OptionSpec::count(
         "neighbours",
         500,

@@ -14,7 +14,7 @@
 use crate::item_item::{GramRow, ItemMatrix};
 use crate::linalg::{Panels, truncated_svd};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::{top_k, top_k_of};
 use crate::weighting::{EventWeights, HALF_LIFE_DAYS, WEIGHTING};
 use crate::{
@@ -33,23 +33,28 @@ pub const OPTIONS: &[OptionSpec] = &[
         1,
         4096,
         "eigenvectors of the graph that pass the low pass, at most; fewer where the rest is noise",
-    ),
-    OptionSpec::number("low_pass", 0.2, 0.0, 100.0, "weight of the ideal low pass beside the linear filter"),
-    OptionSpec::number("sharpening", 1.0, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF"),
+    )
+    .search(Range::Log(16.0, 512.0)),
+    OptionSpec::number("low_pass", 0.2, 0.0, 100.0, "weight of the ideal low pass beside the linear filter")
+        .search(Range::Linear(0.0, 0.5)),
+    OptionSpec::number("sharpening", 1.0, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF")
+        .search(Range::Linear(0.0, 3.0)),
     OptionSpec::number(
         "user_power",
         0.5,
         0.0,
         2.0,
         "damping of active users: a user with n products counts n^-user_power",
-    ),
+    )
+    .search(Range::Linear(0.0, 1.2)),
     OptionSpec::number(
         "popularity_power",
         0.4,
         0.0,
         1.0,
         "a product with n users speaks with n^-popularity_power and is heard with n^popularity_power",
-    ),
+    )
+    .search(Range::Linear(0.0, 0.6)),
     WEIGHTING,
     HALF_LIFE_DAYS,
 ];

@@ -5,7 +5,7 @@
 //! Recommender Systems* (WWW 2014 companion).
 
 use crate::item_item::{GramRow, ItemItemModel, ItemMatrix};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::weighting::{EventWeights, HALF_LIFE_DAYS, WEIGHTING};
 use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
@@ -15,8 +15,9 @@ pub const ABOUT: &str = "random walks from the history's products over their use
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("neighbours", 500, 1, 10_000, "products kept in each product's list"),
-    OptionSpec::number("alpha", 1.0, 0.0, 4.0, "exponent of each step's probability"),
-    OptionSpec::number("beta", 0.3, 0.0, 2.0, "damping of popular products: one with n users counts n^-beta"),
+    OptionSpec::number("alpha", 1.0, 0.0, 4.0, "exponent of each step's probability").search(Range::Linear(0.5, 1.5)),
+    OptionSpec::number("beta", 0.3, 0.0, 2.0, "damping of popular products: one with n users counts n^-beta")
+        .search(Range::Linear(0.0, 0.9)),
     WEIGHTING,
     HALF_LIFE_DAYS,
 ];

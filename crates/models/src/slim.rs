@@ -5,7 +5,7 @@
 
 use crate::item_item::{ItemItemModel, ItemMatrix};
 use crate::local_gram::{LocalGram, SparseGram};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::weighting::{EventWeights, HALF_LIFE_DAYS, WEIGHTING};
 use crate::{FitContext, Options, Result, Tensors, TrainingData};
 
@@ -14,8 +14,9 @@ pub const ABOUT: &str = "each product as a sum of few others with weights that a
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::count("candidates", 200, 1, 10_000, "products that may explain a product: those nearest by cosine"),
-    OptionSpec::number("l1", 0.3, 0.0, 1e6, "pull of weights to exactly 0: larger is sparser"),
-    OptionSpec::number("l2", 150.0, 1e-3, 1e6, "pull of large weights towards 0"),
+    OptionSpec::number("l1", 0.3, 0.0, 1e6, "pull of weights to exactly 0: larger is sparser")
+        .search(Range::Log(0.01, 10.0)),
+    OptionSpec::number("l2", 150.0, 1e-3, 1e6, "pull of large weights towards 0").search(Range::Log(5.0, 1000.0)),
     OptionSpec::count("sweeps", 30, 1, 1000, "times that all weights of a product are improved, at most"),
     WEIGHTING,
     HALF_LIFE_DAYS,
