@@ -2,7 +2,10 @@
 
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
-use crate::{bpr, fm, hybrid, ials, item_knn, item2vec, markov, popular, svd, trending, vmis_knn, warp};
+use crate::{
+    bpr, ease, fm, graph_filter, hybrid, ials, item_knn, item2vec, markov, popular, rp3beta, slim, svd, trending,
+    vmis_knn, warp,
+};
 
 /// One model of the catalogue.
 pub struct ModelSpec {
@@ -66,6 +69,10 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(popular),
     ModelSpec { suits: Suits::WITH_TIME, ..entry!(trending) },
     entry!(item_knn),
+    entry!(rp3beta),
+    entry!(slim),
+    entry!(ease),
+    entry!(graph_filter),
     entry!(ials),
     entry!(bpr),
     entry!(warp),

@@ -16,7 +16,6 @@ use rand::rngs::SmallRng;
 use rayon::prelude::*;
 
 use crate::factors::nearest_by_cosine;
-use crate::item_knn::{Weighting, weighted};
 use crate::linalg::{Panels, add_scaled, dot, padded};
 use crate::model::by_size;
 use crate::options::OptionSpec;
@@ -24,6 +23,7 @@ use crate::pairwise::{self, Rates, popularity};
 use crate::sgd::kernels::{along, log_loss, sigmoid};
 use crate::sgd::{Lottery, Parameters, generator, shuffle};
 use crate::stopping::{Epochs, Patience};
+use crate::weighting::{Weighting, weighted};
 use crate::{
     Contribution, Error, Features, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors,
     TrainingData,

@@ -169,6 +169,16 @@ impl Interactions {
         }
         self
     }
+
+    /// The same pattern with weights that also depend on who (the row) and what.
+    pub(crate) fn map_cells(mut self, weight: impl Fn(usize, u32, f32) -> f32) -> Self {
+        for user in 0..self.n_users() {
+            for position in self.indptr[user]..self.indptr[user + 1] {
+                self.weights[position] = weight(user, self.items[position], self.weights[position]);
+            }
+        }
+        self
+    }
 }
 
 fn check(n_users: usize, n_items: usize, cells: &[Interaction]) -> Result<()> {

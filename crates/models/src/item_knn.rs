@@ -2,16 +2,15 @@
 //!
 //! Sarwar et al., *Item-Based Collaborative Filtering Recommendation Algorithms* (WWW 2001); Deshpande & Karypis,
 //! *Item-Based Top-N Recommendation Algorithms* (TOIS 2004), whose damping of very active users we keep as an exponent.
+//! The weightings of text retrieval take products for documents and users for words: Robertson & Walker, *Some Simple
+//! Effective Approximations to the 2-Poisson Model* (SIGIR 1994) for BM25. With `user_power=0` they are those of the
+//! library `implicit`: `weighting=tf-idf similarity=cosine popularity_power=0.5` and `weighting=bm25 similarity=dot`.
 
-use rayon::prelude::*;
-
-use crate::model::by_size;
+use crate::item_item::{GramRow, ItemItemModel, ItemMatrix};
 use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
-use crate::{
-    Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
-    decay,
-};
+use crate::weighting::{EventWeights, HALF_LIFE_DAYS};
+use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "item-knn";
 pub const ABOUT: &str = "products that go together, by who chose both";
@@ -22,15 +21,15 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::choice(
         "similarity",
         "cosine",
-        &["cosine", "cooccurrence"],
-        "cosine: the angle between the columns of two products; cooccurrence: the share of a product's users who chose the other too",
+        &["cosine", "cooccurrence", "dot"],
+        "cosine: the angle between the columns of two products; cooccurrence: the share of a product's users who chose the other too; dot: no norms",
     )
     .search(Range::Words),
     OptionSpec::choice(
         "weighting",
         "log",
-        &["binary", "log", "weights"],
-        "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
+        &["binary", "log", "weights", "tf-idf", "bm25"],
+        "what a repeated or strong event counts: 1, log2(1 + weight), its weight, or that as a term of text retrieval",
     )
     .search(Range::Words),
     OptionSpec::number(
@@ -51,108 +50,75 @@ pub const OPTIONS: &[OptionSpec] = &[
     .search(Range::Linear(0.0, 0.7)),
     OptionSpec::number("shrinkage", 0.0, 0.0, 1e6, "added to the norms: similarity from few users counts less")
     .search(Range::Log(0.01, 30.0)),
-    OptionSpec::number(
-        "half_life_days",
-        0.0,
-        0.0,
-        3650.0,
-        "days after which an event counts half, in training and in the history; 0 means never",
-    )
-    .search(Range::Log(7.0, 3650.0)),
+    HALF_LIFE_DAYS,
 ];
 
-/// For each product the most similar ones; a history is scored by adding up its products' lists.
-pub struct ItemKnn {
-    options: Options,
-    half_life_days: f32,
-    weighting: Weighting,
-    indptr: Vec<u32>,
-    neighbours: Vec<u32>,
-    similarities: Vec<f32>,
-}
-
-/// What the summed weight of a user's events on a product counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Weighting {
-    Binary,
-    Log,
-    Weights,
-}
-
-impl Weighting {
-    pub(crate) fn parse(word: &str) -> Self {
-        match word {
-            "binary" => Self::Binary,
-            "log" => Self::Log,
-            _ => Self::Weights,
-        }
-    }
-
-    /// A plain single event counts 1 in each of them.
-    pub(crate) fn apply(self, weight: f32) -> f32 {
-        match self {
-            Self::Binary => 1.0,
-            Self::Log => (1.0 + weight).log2(),
-            Self::Weights => weight,
-        }
-    }
-}
-
-/// Each pair once, with the weight that the model's options give it.
-pub(crate) fn weighted(interactions: &Interactions, weighting: Weighting, half_life_days: f32) -> Interactions {
-    let newest = interactions.newest_timestamp();
-    let faded = if half_life_days > 0.0 {
-        // A pair whose events have all but faded still happened.
-        interactions.clone().map_weights(|w, t| (w * decay(newest - t, half_life_days)).max(f32::MIN_POSITIVE)).merged()
-    } else {
-        interactions.merged()
+pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<ItemItemModel> {
+    let event_weights = EventWeights::new(options);
+    let pairs = event_weights.pairs(data.interactions);
+    let by_user = match options.word("weighting") {
+        "tf-idf" => tf_idf(pairs),
+        "bm25" => bm25(pairs),
+        _ => pairs,
     };
-    faded.map_weights(|w, _| weighting.apply(w))
-}
-
-pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<ItemKnn> {
-    let half_life_days = options.number("half_life_days") as f32;
-    let weighting = Weighting::parse(options.word("weighting"));
-    let by_user = weighted(data.interactions, weighting, half_life_days);
+    let damped = damped(&by_user, options.number("user_power")).transposed();
     let by_item = by_user.transposed();
-    let n_items = by_user.n_items();
-    let user_power = options.number("user_power");
-    let user_weights: Vec<f32> =
-        by_user.rows().map(|row| (row.items.len().max(1) as f64).powf(-user_power) as f32).collect();
-    let norms = squared_norms(&by_item, &user_weights);
+    let norms = squared_norms(&damped, &by_item);
     let measure = Measure::new(options, &norms);
     let n_neighbours = options.count("neighbours");
+    let n_items = by_user.n_items();
+    let matrix = ItemMatrix::build(
+        NAME,
+        n_items,
+        context,
+        || GramRow::new(n_items),
+        |counts, item| {
+            let mut candidates = counts.others(&damped, &by_user, item);
+            candidates.iter_mut().for_each(|(j, count)| *count = measure.similarity(*count, item, *j as usize));
+            top_k_of(candidates, n_neighbours)
+        },
+    )?;
+    Ok(ItemItemModel::new(NAME, options, event_weights, matrix))
+}
 
-    const BLOCK: usize = 4096;
-    let n_steps = n_items.div_ceil(BLOCK);
-    let mut lists: Vec<Vec<(u32, f32)>> = Vec::with_capacity(n_items);
-    for (step, first) in (0..n_items).step_by(BLOCK).enumerate() {
-        let block: Vec<Vec<(u32, f32)>> = (first..(first + BLOCK).min(n_items))
-            .into_par_iter()
-            .with_min_len(16)
-            .map_init(
-                || CoCounts::new(n_items),
-                |counts, item| {
-                    let candidates = counts.row(&by_user, &by_item, &user_weights, item);
-                    top_k_of(
-                        candidates.map(|(j, count)| (j, measure.similarity(count, item, j as usize))).collect(),
-                        n_neighbours,
-                    )
-                },
-            )
-            .collect();
-        lists.extend(block);
-        context.step(NAME, step + 1, n_steps)?;
-    }
-    Ok(ItemKnn::from_lists(options.clone(), &lists))
+/// Each user's weights times n^-power, n being the number of the user's products.
+fn damped(by_user: &Interactions, power: f64) -> Interactions {
+    let scales: Vec<f32> = by_user.rows().map(|row| (row.items.len().max(1) as f64).powf(-power) as f32).collect();
+    by_user.clone().map_cells(|user, _, weight| weight * scales[user])
 }
 
 /// `‖i‖² = Σ_u s_u R_ui²`.
-fn squared_norms(by_item: &Interactions, user_weights: &[f32]) -> Vec<f32> {
-    by_item
-        .rows()
-        .map(|row| row.items.iter().zip(row.weights).map(|(&u, r)| user_weights[u as usize] * r * r).sum())
-        .collect()
+fn squared_norms(damped: &Interactions, by_item: &Interactions) -> Vec<f32> {
+    let norm = |(a, b): (crate::Row<'_>, crate::Row<'_>)| a.weights.iter().zip(b.weights).map(|(a, b)| a * b).sum();
+    damped.rows().zip(by_item.rows()).map(norm).collect()
+}
+
+/// `√w · idf_u`.
+fn tf_idf(pairs: Interactions) -> Interactions {
+    let idf = inverse_document_frequencies(&pairs);
+    pairs.map_cells(|user, _, weight| weight.sqrt() * idf[user])
+}
+
+/// How soon a repeated event stops to count, and how much a popular product is damped: the customary values.
+const BM25_K1: f32 = 1.2;
+const BM25_B: f32 = 0.75;
+
+/// `idf_u · w (k₁ + 1) / (w + k₁ (1 − b + b · length / mean length))`, the length of a product being its summed weight.
+fn bm25(pairs: Interactions) -> Interactions {
+    let idf = inverse_document_frequencies(&pairs);
+    let mut lengths = vec![0.0f32; pairs.n_items()];
+    pairs.cells().for_each(|cell| lengths[cell.item as usize] += cell.weight);
+    let mean = lengths.iter().sum::<f32>() / lengths.len().max(1) as f32;
+    pairs.map_cells(|user, item, weight| {
+        let length = 1.0 - BM25_B + BM25_B * lengths[item as usize] / mean;
+        idf[user] * weight * (BM25_K1 + 1.0) / (weight + BM25_K1 * length)
+    })
+}
+
+/// `ln(products / (1 + products of the user))`; a user of everything says next to nothing, but not less than nothing.
+fn inverse_document_frequencies(pairs: &Interactions) -> Vec<f32> {
+    let n_items = pairs.n_items() as f32;
+    pairs.rows().map(|row| (n_items / (1.0 + row.items.len() as f32)).ln().max(1e-6)).collect()
 }
 
 /// Turns a weighted co-count into a similarity.
@@ -168,7 +134,8 @@ impl<'a> Measure<'a> {
         let target = options.number("popularity_power") as f32;
         let powers = match options.word("similarity") {
             "cosine" => (1.0 - target, target),
-            _ => (1.0, 0.0),
+            "cooccurrence" => (1.0, 0.0),
+            _ => (0.0, 0.0),
         };
         Self { norms, powers, shrinkage: options.number("shrinkage") as f32 }
     }
@@ -180,130 +147,8 @@ impl<'a> Measure<'a> {
     }
 }
 
-/// One row of `Rᵀ diag(s) R` at a time, in a dense row that is cleaned by the list of what was touched.
-struct CoCounts {
-    counts: Vec<f32>,
-    touched: Vec<u32>,
-}
-
-impl CoCounts {
-    fn new(n_items: usize) -> Self {
-        Self { counts: vec![0.0; n_items], touched: Vec::new() }
-    }
-
-    /// `c_ij = Σ_u s_u R_ui R_uj` for all `j ≠ i` with a common user.
-    fn row(
-        &mut self,
-        by_user: &Interactions,
-        by_item: &Interactions,
-        user_weights: &[f32],
-        i: usize,
-    ) -> impl Iterator<Item = (u32, f32)> {
-        self.touched.iter().for_each(|&j| self.counts[j as usize] = 0.0);
-        self.touched.clear();
-        let users = by_item.row(i);
-        for (&u, &r_ui) in users.items.iter().zip(users.weights) {
-            let scale = user_weights[u as usize] * r_ui;
-            let row = by_user.row(u as usize);
-            for (&j, &r_uj) in row.items.iter().zip(row.weights) {
-                let count = &mut self.counts[j as usize];
-                if *count == 0.0 {
-                    self.touched.push(j);
-                }
-                *count += scale * r_uj;
-            }
-        }
-        self.touched.iter().filter(move |&&j| j as usize != i).map(|&j| (j, self.counts[j as usize]))
-    }
-}
-
-pub fn load(tensors: &Tensors, options: &Options) -> Result<ItemKnn> {
-    let (_, indptr) = tensors.u32("indptr", 1)?;
-    let (_, neighbours) = tensors.u32("neighbours", 1)?;
-    let (_, similarities) = tensors.f32("similarities", 1)?;
-    let n_items = indptr.len().saturating_sub(1);
-    let in_order = indptr.windows(2).all(|w| w[0] <= w[1]) && indptr.first() == Some(&0);
-    let complete =
-        indptr.last().map(|&n| n as usize) == Some(neighbours.len()) && neighbours.len() == similarities.len();
-    if !in_order || !complete || neighbours.iter().any(|&j| j as usize >= n_items) {
-        return Err(Error::Artifact("item-knn: `indptr`, `neighbours` and `similarities` do not fit together".into()));
-    }
-    Ok(ItemKnn::new(options.clone(), indptr.to_vec(), neighbours.to_vec(), similarities.to_vec()))
-}
-
-impl ItemKnn {
-    fn new(options: Options, indptr: Vec<u32>, neighbours: Vec<u32>, similarities: Vec<f32>) -> Self {
-        let half_life_days = options.number("half_life_days") as f32;
-        let weighting = Weighting::parse(options.word("weighting"));
-        Self { options, half_life_days, weighting, indptr, neighbours, similarities }
-    }
-
-    fn from_lists(options: Options, lists: &[Vec<(u32, f32)>]) -> Self {
-        let mut indptr = Vec::with_capacity(lists.len() + 1);
-        indptr.push(0u32);
-        let mut end = 0u32;
-        for list in lists {
-            end += list.len() as u32;
-            indptr.push(end);
-        }
-        let (neighbours, similarities) = lists.iter().flatten().copied().unzip();
-        Self::new(options, indptr, neighbours, similarities)
-    }
-
-    fn list(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let range = self.indptr[item as usize] as usize..self.indptr[item as usize + 1] as usize;
-        self.neighbours[range.clone()].iter().copied().zip(self.similarities[range].iter().copied())
-    }
-
-    /// The terms of all scores: every history product with its weight.
-    fn terms(&self, history: &History<'_>) -> impl Iterator<Item = (u32, f32)> {
-        let (items, weights) = history.merged(self.n_items(), self.half_life_days);
-        let weighting = self.weighting;
-        items.into_iter().zip(weights).map(move |(item, weight)| (item, weighting.apply(weight)))
-    }
-}
-
-impl Model for ItemKnn {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn n_items(&self) -> usize {
-        self.indptr.len() - 1
-    }
-
-    /// `score_j = Σ_{i ∈ history} w_i sim(i, j)`; products in nobody's list cannot be scored.
-    fn score(&self, history: &History<'_>, scores: &mut [f32]) {
-        scores.fill(f32::NEG_INFINITY);
-        for (item, weight) in self.terms(history) {
-            for (neighbour, similarity) in self.list(item) {
-                let score = &mut scores[neighbour as usize];
-                *score = score.max(0.0) + weight * similarity;
-            }
-        }
-    }
-
-    fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
-        let terms = self.terms(history).filter_map(|(source, weight)| {
-            let (_, similarity) = self.list(source).find(|&(neighbour, _)| neighbour == item)?;
-            Some(Contribution { model: NAME, item: Some(source), value: weight * similarity })
-        });
-        by_size(terms.collect())
-    }
-
-    fn neighbours(&self, item: u32, n: usize) -> Vec<Neighbour> {
-        if item as usize >= self.n_items() {
-            return Vec::new();
-        }
-        self.list(item).take(n).map(|(item, similarity)| Neighbour { item, similarity }).collect()
-    }
-
-    fn tensors(&self) -> Tensors {
-        Tensors::new(NAME, self.options.clone())
-            .with_u32("indptr", &[self.indptr.len()], self.indptr.clone())
-            .with_u32("neighbours", &[self.neighbours.len()], self.neighbours.clone())
-            .with_f32("similarities", &[self.similarities.len()], self.similarities.clone())
-    }
+pub fn load(tensors: &Tensors, options: &Options) -> Result<ItemItemModel> {
+    Ok(ItemItemModel::new(NAME, options, EventWeights::new(options), ItemMatrix::load(tensors)?))
 }
 
 #[cfg(test)]
@@ -345,10 +190,24 @@ mod tests {
     }
 
     #[test]
-    fn weighting_is_one_for_a_plain_event() {
-        for weighting in [Weighting::Binary, Weighting::Log, Weighting::Weights] {
-            assert_eq!(weighting.apply(1.0), 1.0);
-        }
-        assert_eq!(Weighting::Log.apply(3.0), 2.0);
+    fn weightings_of_text_retrieval_by_hand() {
+        let pairs = Interactions::new(
+            2,
+            4,
+            &[(0, 0, 4.0), (0, 1, 1.0), (1, 0, 1.0)].map(|(user, item, weight)| Interaction {
+                user,
+                item,
+                weight,
+                timestamp: 0,
+            }),
+        )
+        .unwrap();
+        // Of four products the users know two and one: idf ln(4/3) and ln(4/2).
+        let (idf_0, idf_1) = ((4.0f32 / 3.0).ln(), 2.0f32.ln());
+        assert_eq!(tf_idf(pairs.clone()).row(0).weights, [2.0 * idf_0, idf_0]);
+        // Lengths 5, 1, 0, 0, their mean 1.5.
+        let term = |idf: f32, w: f32, length: f32| idf * w * 2.2 / (w + 1.2 * (0.25 + 0.75 * length / 1.5));
+        assert_eq!(bm25(pairs.clone()).row(0).weights, [term(idf_0, 4.0, 5.0), term(idf_0, 1.0, 1.0)]);
+        assert_eq!(bm25(pairs).row(1).weights, [term(idf_1, 1.0, 5.0)]);
     }
 }

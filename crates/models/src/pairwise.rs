@@ -6,13 +6,13 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 
 use crate::factors::nearest_by_cosine;
-use crate::item_knn::{Weighting, weighted};
 use crate::linalg::{Panels, add_scaled, padded};
 use crate::model::by_size;
 use crate::options::OptionSpec;
 use crate::sgd::kernels::{Move, along_difference, compare, part, two_rows};
 use crate::sgd::{Block, Cell, Extra, Learner, Lottery, Parameters, Strata, adagrad, shuffle};
 use crate::stopping::{Epochs, Patience};
+use crate::weighting::{Weighting, weighted};
 use crate::{
     Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
 };

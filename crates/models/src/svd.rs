@@ -274,7 +274,7 @@ mod tests {
     use rand::{Rng, SeedableRng};
 
     use super::*;
-    use crate::sgd::normal;
+    use crate::linalg::normal;
     use crate::{Interaction, catalogue};
 
     const N_ITEMS: usize = 80;

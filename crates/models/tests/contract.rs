@@ -35,6 +35,7 @@ fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
         "markov" => vec![("order", "50"), ("decay", "1"), ("backward", "1")],
         "bpr" | "warp" | "item2vec" | "fm" => vec![("factors", "8"), ("epochs", "40")],
         "svd" => vec![("factors", "8")],
+        "graph-filter" => vec![("factors", "8")],
         "hybrid" => vec![("ials.factors", "8"), ("sources", "popular,trending,item-knn,ials")],
         _ => vec![],
     }

@@ -11,10 +11,10 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 pub(crate) use self::rows::{Explain, Fixed, Observed, SolveRows, Solver, Workspace};
-use crate::item_knn::Weighting;
 use crate::linalg::{LANES, Panels, eigen_symmetric, gram};
 use crate::model::by_size;
 use crate::rank::top_k;
+use crate::weighting::Weighting;
 use crate::{Contribution, Error, History, Model, Neighbour, Options, Result, Tensors};
 
 /// Product factors in the eigenbasis of their Gramian, ready to score and to fold in.

@@ -8,14 +8,12 @@
 //! same code that solved the training rows. `factors` has that code and the model, this file the alternation.
 
 use pulp::Arch;
-use rand::{SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
 use crate::factors::{FactorModel, Fixed, FoldIn, Observed, SolveRows, Solver, Workspace, to_eigenbasis};
-use crate::item_knn::{Weighting, weighted};
-use crate::linalg::padded;
+use crate::linalg::{normals, padded};
 use crate::options::{OptionSpec, Range};
-use crate::sgd::normal;
+use crate::weighting::{HALF_LIFE_DAYS, WEIGHTING, Weighting, weighted};
 use crate::{Error, FitContext, Interactions, Model, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "ials";
@@ -49,21 +47,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         2.0,
         "how much more a frequent user or product is pulled: λ (weight of its events + alpha · size of the other side)^power",
     ),
-    OptionSpec::choice(
-        "weighting",
-        "log",
-        &["binary", "log", "weights"],
-        "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
-    )
-    .search(Range::Words),
-    OptionSpec::number(
-        "half_life_days",
-        0.0,
-        0.0,
-        3650.0,
-        "days after which an event counts half, in training and in the history; 0 means never",
-    )
-    .search(Range::Log(7.0, 3650.0)),
+    WEIGHTING,
+    HALF_LIFE_DAYS,
 ];
 
 /// Product factors; users are folded in with the code that solved the training rows.
@@ -81,7 +66,9 @@ fn fold_in(options: &Options) -> FoldIn {
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Ials> {
     let factors = options.count("factors");
-    let start = random_factors(data.interactions.n_items(), factors, padded(factors), context.seed);
+    // The standard deviation of Rendle et al.
+    let deviation = 0.1 / (factors as f64).sqrt();
+    let start = normals(data.interactions.n_items(), factors, padded(factors), deviation, context.seed);
     let solver = match options.count("steps") {
         0 => Solver::Exact,
         n_steps => Solver::Steps(n_steps),
@@ -131,17 +118,6 @@ fn alternate(
         context.step(NAME, epoch + 1, epochs)?;
     }
     Ok(FactorModel::new(NAME, options.clone(), settings, item_factors, width))
-}
-
-/// Independent normals of standard deviation 0.1/√factors, as in Rendle et al.
-fn random_factors(n: usize, factors: usize, width: usize, seed: u64) -> Vec<f32> {
-    let mut random = StdRng::seed_from_u64(seed);
-    let deviation = 0.1 / (factors as f64).sqrt();
-    let mut values = vec![0.0; n * width];
-    for row in values.chunks_exact_mut(width) {
-        row[..factors].iter_mut().for_each(|value| *value = (deviation * normal(&mut random)) as f32);
-    }
-    values
 }
 
 /// Rows solved as one task.

@@ -6,15 +6,20 @@
 mod cholesky;
 mod eigen;
 mod gram;
+mod inverse;
 mod panels;
+mod svd;
 
 pub(crate) use cholesky::{factor, substitute_back};
 pub use eigen::{Eigen, eigen_symmetric};
 pub use gram::gram;
 pub(crate) use gram::gram_upper;
+pub(crate) use inverse::invert_symmetric;
 pub use panels::Panels;
+pub(crate) use svd::truncated_svd;
 
 use pulp::Simd;
+use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// Every row length is a multiple of this: the widest vector we use, in f32.
 pub const LANES: usize = 16;
@@ -22,6 +27,23 @@ pub const LANES: usize = 16;
 /// `x` rounded up to whole vectors.
 pub const fn padded(x: usize) -> usize {
     x.next_multiple_of(LANES)
+}
+
+/// `n` rows of `columns` independent normals of mean 0, padded with zeros to `width`.
+pub(crate) fn normals(n: usize, columns: usize, width: usize, deviation: f64, seed: u64) -> Vec<f32> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut values = vec![0.0; n * width];
+    for row in values.chunks_exact_mut(width) {
+        row[..columns].iter_mut().for_each(|value| *value = (deviation * normal(&mut random)) as f32);
+    }
+    values
+}
+
+/// Standard normal. Box and Muller: 1 − u lies in (0, 1].
+pub(crate) fn normal(random: &mut impl Rng) -> f64 {
+    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
+    let angle = std::f64::consts::TAU * random.random::<f64>();
+    radius * angle.cos()
 }
 
 /// `y += a·x` over whole vectors.

@@ -45,7 +45,13 @@ impl Panels {
     pub fn product(&self, x: &[f32], out: &mut [f32]) {
         assert_eq!(x.len() % self.width, 0, "batch of rows of {}", self.width);
         assert_eq!(out.len(), x.len() / self.width * self.n, "one row of products per row of the batch");
-        Arch::new().dispatch(Product { panels: self, x, out });
+        Arch::new().dispatch(Product { panels: self, x, out, stride: self.n, n: self.n, subtract: false });
+    }
+
+    /// `out[b, i] −= Σ_k x[b, k] · row_i[k]` for i up to `n`, rows of `out` being `stride` numbers apart.
+    pub(crate) fn subtract_product(&self, x: &[f32], out: &mut [f32], stride: usize, n: usize) {
+        assert!(n <= self.n.min(stride), "got {n} products of {}, in rows of {stride}", self.n);
+        Arch::new().dispatch(Product { panels: self, x, out, stride, n, subtract: true });
     }
 }
 
@@ -53,6 +59,9 @@ struct Product<'a> {
     panels: &'a Panels,
     x: &'a [f32],
     out: &'a mut [f32],
+    stride: usize,
+    n: usize,
+    subtract: bool,
 }
 
 impl WithSimd for Product<'_> {
@@ -60,11 +69,11 @@ impl WithSimd for Product<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { panels, x, out } = self;
-        let (n, width) = (panels.n, panels.width);
+        let Self { panels, x, out, stride, n, subtract } = self;
+        let width = panels.width;
         let tiles: Vec<(usize, Vec<f32>)> =
             x.chunks(TILE * width).map(|rows| (rows.len() / width, interleave(rows, width))).collect();
-        for (p, panel) in panels.values.chunks_exact(PANEL * width).enumerate() {
+        for (p, panel) in panels.values.chunks_exact(PANEL * width).take(n.div_ceil(PANEL)).enumerate() {
             let first = p * PANEL;
             let n_columns = PANEL.min(n - first);
             for (t, (n_rows, tile)) in tiles.iter().enumerate() {
@@ -78,8 +87,13 @@ impl WithSimd for Product<'_> {
                     _ => multiply_halves(simd, panel, tile, &mut products),
                 }
                 for (r, products) in products[..*n_rows].iter().enumerate() {
-                    let at = (t * TILE + r) * n + first;
-                    out[at..at + n_columns].copy_from_slice(&products[..n_columns]);
+                    let at = (t * TILE + r) * stride + first;
+                    let out = &mut out[at..at + n_columns];
+                    if subtract {
+                        out.iter_mut().zip(products).for_each(|(out, product)| *out -= product);
+                    } else {
+                        out.copy_from_slice(&products[..n_columns]);
+                    }
                 }
             }
         }

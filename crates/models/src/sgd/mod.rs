@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng};
 use rayon::prelude::*;
 
 pub(crate) use self::draw::Lottery;
-use crate::linalg::padded;
+use crate::linalg::{normal, padded};
 
 /// One thing to learn from: a row (user) and a column (item) that belong together. Numbers are local to their blocks.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -243,13 +243,6 @@ impl Parameters {
 pub(crate) fn adagrad(rate: f32, squares: &mut f32, square: f32) -> f32 {
     *squares += square;
     rate / (*squares + 1e-6).sqrt()
-}
-
-/// Standard normal. Box and Muller: 1 − u lies in (0, 1].
-pub(crate) fn normal(random: &mut impl Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - random.random::<f64>()).ln()).sqrt();
-    let angle = std::f64::consts::TAU * random.random::<f64>();
-    radius * angle.cos()
 }
 
 /// Independent streams for the same seed.

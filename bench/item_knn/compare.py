@@ -1,0 +1,61 @@
+"""Item-kNN: time of a fit of Vitrina and of `implicit`, and NDCG@20 of both.
+
+Both run in turns (A B A B …) with two threads each, so that whatever else the machine does hits both alike; compare
+medians and ratios, not seconds. The same similarities: the cosine, TF-IDF and BM25 of `implicit`, whose lists include
+the product itself (hence one neighbour more).
+
+    python bench/item_knn/compare.py --data DATA/gowalla --neighbours 200 --rounds 3
+"""
+import argparse
+import os
+import pathlib
+import statistics
+import sys
+import time
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["RAYON_NUM_THREADS"] = "2"
+sys.path.append(str(pathlib.Path(__file__).parent.parent))
+
+from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+
+from lightgcn import ndcg_at_20, read, run_vitrina
+
+SIMILARITIES = {
+    "cosine": (CosineRecommender, ("weighting=weights", "similarity=cosine", "popularity_power=0.5")),
+    "tf-idf": (TFIDFRecommender, ("weighting=tf-idf", "similarity=cosine", "popularity_power=0.5")),
+    "bm25": (BM25Recommender, ("weighting=bm25", "similarity=dot")),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
+    parser.add_argument("--binary", default="target/release/examples/fit_bench")
+    parser.add_argument("--neighbours", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
+
+    train, test = read(args.data)
+    print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.neighbours} neighbours")
+    for name, (recommender, options) in SIMILARITIES.items():
+        ours, theirs = [], []
+        for _ in range(args.rounds):
+            result = run_vitrina(
+                args.binary, args.data, "item-knn", f"neighbours={args.neighbours}", "user_power=0", *options
+            )
+            ours.append(result["fit_seconds"][0])
+            model = recommender(K=args.neighbours + 1, num_threads=2)
+            start = time.perf_counter()
+            model.fit(train, show_progress=False)
+            theirs.append(time.perf_counter() - start)
+        quality = ndcg_at_20(lambda users: (train[users] @ model.similarity).toarray(), train, test, n_users=2000)
+        ours, theirs = statistics.median(ours), statistics.median(theirs)
+        print(
+            f"{name:7} vitrina {ours:6.2f} s  NDCG@20 {result['ndcg@20']:.4f}   "
+            f"implicit {theirs:6.2f} s ({theirs / ours:5.2f} × ours)  NDCG@20 {quality:.4f}",
+            flush=True,
+        )
+
+
+main()

@@ -1,0 +1,233 @@
+//! Models whose scores are the history times an item-item matrix: the matrix, how it is built on all cores, and the
+//! model around it.
+
+use rayon::prelude::*;
+
+use crate::model::by_size;
+use crate::rank::top_k_of;
+use crate::weighting::EventWeights;
+use crate::{Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors};
+
+/// A sparse matrix in compressed rows: row i has what product i says for others, by item number.
+pub(crate) struct ItemMatrix {
+    indptr: Vec<u32>,
+    items: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl ItemMatrix {
+    /// One row per item, its cells in any order, no item twice.
+    pub fn from_rows(mut rows: Vec<Vec<(u32, f32)>>) -> Self {
+        rows.par_iter_mut().for_each(|row| row.sort_unstable_by_key(|&(item, _)| item));
+        let mut indptr = Vec::with_capacity(rows.len() + 1);
+        indptr.push(0u32);
+        let n_cells: usize = rows.iter().map(Vec::len).sum();
+        let (mut items, mut values) = (Vec::with_capacity(n_cells), Vec::with_capacity(n_cells));
+        for row in rows {
+            items.extend(row.iter().map(|cell| cell.0));
+            values.extend(row.iter().map(|cell| cell.1));
+            indptr.push(items.len() as u32);
+        }
+        Self { indptr, items, values }
+    }
+
+    /// Builds all rows on all cores, with a step of progress after each block. `row` may use a workspace of its thread,
+    /// but must not depend on what is in it.
+    pub fn build<W>(
+        model: &'static str,
+        n_items: usize,
+        context: &FitContext<'_>,
+        workspace: impl Fn() -> W + Sync + Send,
+        row: impl Fn(&mut W, usize) -> Vec<(u32, f32)> + Sync + Send,
+    ) -> Result<Self> {
+        const BLOCK: usize = 4096;
+        let mut rows: Vec<Vec<(u32, f32)>> = Vec::with_capacity(n_items);
+        for first in (0..n_items).step_by(BLOCK) {
+            let block = (first..(first + BLOCK).min(n_items)).into_par_iter().with_min_len(16);
+            rows.par_extend(block.map_init(&workspace, &row));
+            context.step(model, first / BLOCK + 1, n_items.div_ceil(BLOCK))?;
+        }
+        Ok(Self::from_rows(rows))
+    }
+
+    pub fn n_items(&self) -> usize {
+        self.indptr.len() - 1
+    }
+
+    /// Item numbers, ascending, and values of a row.
+    pub fn row(&self, item: u32) -> (&[u32], &[f32]) {
+        let range = self.indptr[item as usize] as usize..self.indptr[item as usize + 1] as usize;
+        (&self.items[range.clone()], &self.values[range])
+    }
+
+    pub fn get(&self, row: u32, column: u32) -> Option<f32> {
+        let (items, values) = self.row(row);
+        items.binary_search(&column).ok().map(|position| values[position])
+    }
+
+    /// The largest values of a row.
+    pub fn best(&self, item: u32, n: usize) -> Vec<Neighbour> {
+        if item as usize >= self.n_items() {
+            return Vec::new();
+        }
+        let (items, values) = self.row(item);
+        let cells = items.iter().copied().zip(values.iter().copied()).collect();
+        top_k_of(cells, n).into_iter().map(|(item, similarity)| Neighbour { item, similarity }).collect()
+    }
+
+    pub fn transposed(&self) -> Self {
+        let n_items = self.n_items();
+        let mut rows: Vec<Vec<(u32, f32)>> = vec![Vec::new(); n_items];
+        for i in 0..n_items as u32 {
+            let (items, values) = self.row(i);
+            for (&j, &value) in items.iter().zip(values) {
+                rows[j as usize].push((i, value));
+            }
+        }
+        Self::from_rows(rows)
+    }
+
+    /// `scores_j = Σ_i w_i m_ij`; what no row reaches cannot be scored.
+    pub fn score(&self, items: &[u32], weights: &[f32], scores: &mut [f32]) {
+        scores.fill(f32::NEG_INFINITY);
+        for (&item, &weight) in items.iter().zip(weights) {
+            let (neighbours, values) = self.row(item);
+            for (&neighbour, &value) in neighbours.iter().zip(values) {
+                let score = &mut scores[neighbour as usize];
+                let sum = if *score == f32::NEG_INFINITY { 0.0 } else { *score };
+                *score = sum + weight * value;
+            }
+        }
+    }
+
+    pub fn save(&self, tensors: Tensors) -> Tensors {
+        tensors
+            .with_u32("indptr", &[self.indptr.len()], self.indptr.clone())
+            .with_u32("neighbours", &[self.items.len()], self.items.clone())
+            .with_f32("similarities", &[self.values.len()], self.values.clone())
+    }
+
+    pub fn load(tensors: &Tensors) -> Result<Self> {
+        let (_, indptr) = tensors.u32("indptr", 1)?;
+        let (_, items) = tensors.u32("neighbours", 1)?;
+        let (_, values) = tensors.f32("similarities", 1)?;
+        let n_items = indptr.len().saturating_sub(1);
+        let in_order = indptr.windows(2).all(|w| w[0] <= w[1]) && indptr.first() == Some(&0);
+        let complete = indptr.last().map(|&n| n as usize) == Some(items.len()) && items.len() == values.len();
+        if !in_order || !complete || items.iter().any(|&j| j as usize >= n_items) {
+            return Err(Error::Artifact(format!(
+                "{}: `indptr`, `neighbours` and `similarities` do not fit together",
+                tensors.model
+            )));
+        }
+        let row = |w: &[u32]| {
+            let range = w[0] as usize..w[1] as usize;
+            items[range.clone()].iter().copied().zip(values[range].iter().copied()).collect()
+        };
+        Ok(Self::from_rows(indptr.windows(2).map(row).collect()))
+    }
+}
+
+/// Rows of `AᵀB` one at a time, in a dense row that is cleaned by the list of what was touched.
+pub(crate) struct GramRow {
+    sums: Vec<f32>,
+    touched: Vec<u32>,
+}
+
+impl GramRow {
+    pub fn new(n_items: usize) -> Self {
+        Self { sums: vec![0.0; n_items], touched: Vec::new() }
+    }
+
+    /// `Σ_u a_ui b_uj` for all j with a user in common with i, i itself included; `a` stands transposed, item by user.
+    /// Weights are positive.
+    pub fn row(
+        &mut self,
+        a_by_item: &Interactions,
+        b_by_user: &Interactions,
+        i: usize,
+    ) -> impl Iterator<Item = (u32, f32)> {
+        self.touched.iter().for_each(|&j| self.sums[j as usize] = 0.0);
+        self.touched.clear();
+        let users = a_by_item.row(i);
+        for (&u, &a_ui) in users.items.iter().zip(users.weights) {
+            let row = b_by_user.row(u as usize);
+            for (&j, &b_uj) in row.items.iter().zip(row.weights) {
+                let sum = &mut self.sums[j as usize];
+                if *sum == 0.0 {
+                    self.touched.push(j);
+                }
+                // The tiniest weights may underflow, but a product met is a product met.
+                *sum += (a_ui * b_uj).max(f32::MIN_POSITIVE);
+            }
+        }
+        self.touched.iter().map(|&j| (j, self.sums[j as usize]))
+    }
+
+    /// The cells of [`row`](Self::row) without i itself.
+    pub fn others(&mut self, a_by_item: &Interactions, b_by_user: &Interactions, i: usize) -> Vec<(u32, f32)> {
+        self.row(a_by_item, b_by_user, i).filter(|&(j, _)| j as usize != i).collect()
+    }
+}
+
+/// A history is scored by adding up the rows of its products.
+pub struct ItemItemModel {
+    name: &'static str,
+    options: Options,
+    event_weights: EventWeights,
+    matrix: ItemMatrix,
+}
+
+impl ItemItemModel {
+    pub(crate) fn new(name: &'static str, options: &Options, event_weights: EventWeights, matrix: ItemMatrix) -> Self {
+        Self { name, options: options.clone(), event_weights, matrix }
+    }
+}
+
+impl Model for ItemItemModel {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn n_items(&self) -> usize {
+        self.matrix.n_items()
+    }
+
+    fn score(&self, history: &History<'_>, scores: &mut [f32]) {
+        let (items, weights) = self.event_weights.terms(history, self.n_items());
+        self.matrix.score(&items, &weights, scores);
+    }
+
+    fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
+        let (items, weights) = self.event_weights.terms(history, self.n_items());
+        let terms = items.into_iter().zip(weights).filter_map(|(source, weight)| {
+            let value = weight * self.matrix.get(source, item)?;
+            Some(Contribution { model: self.name, item: Some(source), value })
+        });
+        by_size(terms.collect())
+    }
+
+    fn neighbours(&self, item: u32, n: usize) -> Vec<Neighbour> {
+        self.matrix.best(item, n)
+    }
+
+    fn tensors(&self) -> Tensors {
+        self.matrix.save(Tensors::new(self.name, self.options.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_sums_of_rows() {
+        let matrix = ItemMatrix::from_rows(vec![vec![(2, 0.5), (1, -1.0)], vec![(2, 2.0)], vec![]]);
+        let mut scores = [f32::NAN; 3];
+        matrix.score(&[0, 1], &[2.0, 1.0], &mut scores);
+        assert_eq!(scores, [f32::NEG_INFINITY, -2.0, 3.0]);
+        assert_eq!((matrix.get(0, 2), matrix.get(0, 0)), (Some(0.5), None));
+        assert_eq!(matrix.transposed().row(2), (&[0, 1][..], &[0.5, 2.0][..]));
+        assert_eq!(matrix.best(0, 1), [Neighbour { item: 2, similarity: 0.5 }]);
+    }
+}
