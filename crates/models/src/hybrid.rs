@@ -14,7 +14,22 @@ use crate::{
 pub const NAME: &str = "hybrid";
 pub const ABOUT: &str = "a blend of other models, its weights found on held-out interactions";
 
-const SOURCES: &[&str] = &["popular", "trending", "item-knn", "ials"];
+const SOURCES: &[&str] = &[
+    "popular",
+    "trending",
+    "item-knn",
+    "rp3beta",
+    "slim",
+    "ease",
+    "graph-filter",
+    "ials",
+    "bpr",
+    "warp",
+    "item2vec",
+    "fm",
+    "markov",
+    "vmis-knn",
+];
 
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::words(
