@@ -3,8 +3,8 @@
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
 use crate::{
-    bpr, ease, fm, graph_filter, hybrid, ials, item_knn, item2vec, markov, popular, rp3beta, slim, svd, trending,
-    vmis_knn, warp,
+    bpr, ease, fm, graph_filter, gru4rec, hybrid, ials, item_knn, item2vec, markov, mult_vae, neumf, popular, rp3beta,
+    sasrec, slim, svd, trending, vmis_knn, warp,
 };
 
 /// One model of the catalogue.
@@ -81,6 +81,10 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(fm),
     ModelSpec { suits: Suits::SESSIONS, ..entry!(markov) },
     ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(sasrec) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(gru4rec) },
+    entry!(mult_vae),
+    entry!(neumf),
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
 

@@ -30,13 +30,17 @@ pub mod bpr;
 pub mod ease;
 pub mod fm;
 pub mod graph_filter;
+mod gru4rec;
 pub mod hybrid;
 pub mod ials;
 pub mod item2vec;
 pub mod item_knn;
 pub mod markov;
+mod mult_vae;
+mod neumf;
 pub mod popular;
 pub mod rp3beta;
+mod sasrec;
 pub mod slim;
 pub mod svd;
 pub mod trending;
@@ -44,6 +48,7 @@ pub mod vmis_knn;
 pub mod warp;
 
 pub mod linalg;
+mod neural;
 
 pub use error::{Error, Result};
 pub use features::Features;

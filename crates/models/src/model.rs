@@ -128,6 +128,11 @@ impl FitContext<'_> {
 
     fn report(&self, progress: Progress) -> Result<()> {
         (self.progress)(progress);
+        self.check()
+    }
+
+    /// Stops if asked to, in the middle of a long step.
+    pub(crate) fn check(&self) -> Result<()> {
         if self.cancelled.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 }

@@ -1,5 +1,6 @@
 //! The end of the training data, kept aside: to find the weights of a hybrid, or to stop a fit in time.
 
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
 
@@ -9,15 +10,48 @@ use crate::{History, HistoryItem, Interaction, Interactions, Model, Result};
 /// Training data without its end, and that end for some users.
 pub(crate) struct HeldOut {
     pub train: Interactions,
-    /// A history, oldest first, and the products that came after it: sorted, none of the history among them, at least one.
+    /// A history, oldest first, and the products that came after it: sorted, at least one.
     pub users: Vec<(Vec<HistoryItem>, Vec<u32>)>,
     pub now: i64,
+    /// Whether products of the history are wanted like any other; if not, none of them is among the wanted.
+    with_repeats: bool,
 }
+
+/// Who loses the end of the history, and how much of it.
+struct Cut<F> {
+    share: f64,
+    n_users: usize,
+    seed: u64,
+    with_repeats: bool,
+    is_cut: F,
+}
+
+/// Share of events on products that the user knew already, from which on people are said to come back to products.
+const REPEATS: f64 = 0.05;
 
 impl HeldOut {
     /// Holds out a share of each user's interactions, the latest ones where the data has time, and keeps at most
     /// `n_users` users to judge by, by lot. `None` when nobody has two different products.
     pub fn cut(interactions: &Interactions, share: f64, n_users: usize, seed: u64) -> Result<Option<Self>> {
+        Self::cut_rows(interactions, Cut { share, n_users, seed, with_repeats: false, is_cut: |_| true })
+    }
+
+    /// Holds out interactions of half the users at most, and of no more than `n_users`: the rest is whole, so that a
+    /// model need not be fitted again to know what came last. Where people come back to products, they are wanted again.
+    pub fn cut_some(interactions: &Interactions, share: f64, n_users: usize, seed: u64) -> Result<Option<Self>> {
+        let mut users: Vec<usize> =
+            (0..interactions.n_users()).filter(|&user| interactions.row(user).items.len() > 1).collect();
+        let n_judges = users.len().div_ceil(2).min(n_users);
+        let (judges, _) = users.partial_shuffle(&mut StdRng::seed_from_u64(seed), n_judges);
+        judges.sort_unstable();
+        let judges = judges.to_vec();
+        let is_cut = |user: usize| judges.binary_search(&user).is_ok();
+        let with_repeats = share_of_repeats(interactions) > REPEATS;
+        Self::cut_rows(interactions, Cut { share, n_users, seed, with_repeats, is_cut })
+    }
+
+    fn cut_rows(interactions: &Interactions, cut: Cut<impl Fn(usize) -> bool>) -> Result<Option<Self>> {
+        let Cut { share, n_users, seed, with_repeats, is_cut } = cut;
         let has_time = interactions.newest_timestamp() > 0;
         let mut random = StdRng::seed_from_u64(seed);
         let mut train: Vec<Interaction> = Vec::with_capacity(interactions.n_interactions());
@@ -30,8 +64,11 @@ impl HeldOut {
                     row.swap(last, random.random_range(0..=last));
                 }
             }
-            let n_held =
-                if row.len() < 2 { 0 } else { ((row.len() as f64 * share).round() as usize).clamp(1, row.len() - 1) };
+            let n_held = if row.len() < 2 || !is_cut(user) {
+                0
+            } else {
+                ((row.len() as f64 * share).round() as usize).clamp(1, row.len() - 1)
+            };
             let wanted = row.split_off(row.len() - n_held);
             train.extend(row.iter().map(|h| Interaction {
                 user: user as u32,
@@ -39,8 +76,11 @@ impl HeldOut {
                 weight: h.weight,
                 timestamp: h.timestamp,
             }));
-            let mut wanted: Vec<u32> =
-                wanted.iter().map(|h| h.item).filter(|&item| row.iter().all(|h| h.item != item)).collect();
+            let mut wanted: Vec<u32> = wanted
+                .iter()
+                .map(|h| h.item)
+                .filter(|&item| with_repeats || row.iter().all(|h| h.item != item))
+                .collect();
             wanted.sort_unstable();
             wanted.dedup();
             if !wanted.is_empty() {
@@ -58,15 +98,18 @@ impl HeldOut {
         users.truncate(n_users);
         let train = Interactions::new(interactions.n_users(), interactions.n_items(), &train)?;
         let now = interactions.newest_timestamp();
-        Ok(Some(Self { train, users, now }))
+        Ok(Some(Self { train, users, now, with_repeats }))
     }
 
-    /// Mean NDCG at `n` of the lists that a model makes for the held-out users, products of the history left out.
+    /// Mean NDCG at `n` of the lists that a model makes for the held-out users, products of the history left out unless
+    /// they are wanted too.
     pub fn ndcg(&self, model: &dyn Model, n: usize) -> f64 {
         let of = |(history, wanted): &(Vec<HistoryItem>, Vec<u32>)| {
             let mut scores = vec![0.0; model.n_items()];
             model.score(&History { items: history, now: self.now }, &mut scores);
-            history.iter().for_each(|h| scores[h.item as usize] = f32::NEG_INFINITY);
+            if !self.with_repeats {
+                history.iter().for_each(|h| scores[h.item as usize] = f32::NEG_INFINITY);
+            }
             let is_wanted = top_k(&scores, n).into_iter().map(|(item, _)| wanted.binary_search(&item).is_ok());
             ndcg(is_wanted, n.min(wanted.len()))
         };
@@ -75,9 +118,48 @@ impl HeldOut {
     }
 }
 
+fn share_of_repeats(interactions: &Interactions) -> f64 {
+    let n_different = interactions.merged().n_interactions();
+    1.0 - n_different as f64 / interactions.n_interactions().max(1) as f64
+}
+
 /// Discounted gain of a list over that of the best list, which has `n_best` hits at its head.
 pub(crate) fn ndcg(is_wanted: impl Iterator<Item = bool>, n_best: usize) -> f64 {
     let gain = |rank: usize| 1.0 / (rank as f64 + 2.0).log2();
     let dcg: f64 = is_wanted.enumerate().filter(|(_, wanted)| *wanted).map(|(rank, _)| gain(rank)).sum();
     dcg / (0..n_best).map(gain).sum::<f64>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 40 users with four products each, at times 1 to 4; the last one is the first again if `comes_back`.
+    fn log(comes_back: bool) -> Interactions {
+        let item = |user: u32, t: u32| if comes_back && t == 3 { user } else { user + t };
+        let cell = |x: u32| Interaction {
+            user: x / 4,
+            item: item(x / 4, x % 4),
+            weight: 1.0,
+            timestamp: 1 + i64::from(x % 4),
+        };
+        Interactions::new(40, 44, &(0..160).map(cell).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn only_judges_lose_the_end_of_their_history() {
+        let held_out = HeldOut::cut_some(&log(false), 0.25, 10, 1).unwrap().unwrap();
+        let short = held_out.train.rows().filter(|row| row.items.len() == 3).count();
+        assert_eq!((held_out.users.len(), short), (10, 10));
+        assert_eq!(held_out.train.n_interactions(), 150);
+        let half = HeldOut::cut_some(&log(false), 0.25, 1000, 1).unwrap().unwrap();
+        assert_eq!(half.users.len(), 20, "the other half stays whole");
+    }
+
+    #[test]
+    fn who_comes_back_to_products_wants_them_again() {
+        let held_out = HeldOut::cut_some(&log(true), 0.25, 10, 1).unwrap().unwrap();
+        assert!(held_out.users.iter().all(|(history, wanted)| wanted == &[history[0].item]));
+        assert!(HeldOut::cut(&log(true), 0.25, 10, 1).unwrap().is_none(), "there nothing new is left to want");
+    }
 }

@@ -16,6 +16,7 @@ pub use gram::gram;
 pub(crate) use gram::gram_upper;
 pub(crate) use inverse::invert_symmetric;
 pub use panels::Panels;
+pub(crate) use panels::{PANEL, TILE, multiply_tile};
 pub(crate) use svd::truncated_svd;
 
 use pulp::Simd;

@@ -4,9 +4,9 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Columns of a panel; one tile of sums is 2 AVX-512 vectors or 4 AVX2 vectors wide.
-const PANEL: usize = 32;
+pub(crate) const PANEL: usize = 32;
 /// Rows of a batch multiplied together.
-const TILE: usize = 8;
+pub(crate) const TILE: usize = 8;
 
 /// `n` vectors of `width` numbers, stored so that number k of 32 neighbouring vectors stand side by side.
 ///
@@ -78,14 +78,7 @@ impl WithSimd for Product<'_> {
             let n_columns = PANEL.min(n - first);
             for (t, (n_rows, tile)) in tiles.iter().enumerate() {
                 let mut products = [[0.0f32; PANEL]; TILE];
-                match n_rows {
-                    1 => multiply::<S, 1>(simd, panel, tile, &mut products),
-                    2 => multiply::<S, 2>(simd, panel, tile, &mut products),
-                    3 | 4 => multiply::<S, 4>(simd, panel, tile, &mut products),
-                    // 8 × 2 sums fill the registers of AVX-512; AVX2 has half as many.
-                    _ if S::F32_LANES >= 16 => multiply::<S, 8>(simd, panel, tile, &mut products),
-                    _ => multiply_halves(simd, panel, tile, &mut products),
-                }
+                multiply_tile(simd, panel, tile, *n_rows, &mut products);
                 for (r, products) in products[..*n_rows].iter().enumerate() {
                     let at = (t * TILE + r) * stride + first;
                     let out = &mut out[at..at + n_columns];
@@ -109,6 +102,25 @@ fn interleave(rows: &[f32], width: usize) -> Vec<f32> {
         }
     }
     tile
+}
+
+/// `products[r][c] = Σ_k tile[k][r] · panel[k][c]` for the first `n_rows` rows of the tile, in order of k.
+#[inline(always)]
+pub(crate) fn multiply_tile<S: Simd>(
+    simd: S,
+    panel: &[f32],
+    tile: &[f32],
+    n_rows: usize,
+    products: &mut [[f32; PANEL]; TILE],
+) {
+    match n_rows {
+        1 => multiply::<S, 1>(simd, panel, tile, products),
+        2 => multiply::<S, 2>(simd, panel, tile, products),
+        3 | 4 => multiply::<S, 4>(simd, panel, tile, products),
+        // 8 × 2 sums fill the registers of AVX-512; AVX2 has half as many.
+        _ if S::F32_LANES >= 16 => multiply::<S, 8>(simd, panel, tile, products),
+        _ => multiply_halves(simd, panel, tile, products),
+    }
 }
 
 #[inline(always)]
