@@ -29,6 +29,10 @@ const SOURCES: &[&str] = &[
     "fm",
     "markov",
     "vmis-knn",
+    "sasrec",
+    "gru4rec",
+    "mult-vae",
+    "neumf",
 ];
 
 pub const OPTIONS: &[OptionSpec] = &[
