@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use models::catalogue::MODELS;
 use train::tune::{Metric, Search};
 
 #[derive(Debug, Parser)]
@@ -161,12 +162,17 @@ pub struct Protocol {
     pub relevant: Vec<String>,
 }
 
+/// What `--model` takes, model by model.
+fn models(head: &str) -> String {
+    let lines = MODELS.iter().map(|spec| format!("\n  {:<13} {}", spec.name, spec.about));
+    format!("{head}\n{}", lines.collect::<String>())
+}
+
 #[derive(Debug, Args)]
 pub struct Evaluate {
     #[command(flatten)]
     pub protocol: Protocol,
-    /// The model to fit; auto finds one
-    #[arg(long)]
+    #[arg(long, help = "The model to fit; auto finds one", long_help = models("The model to fit; auto finds one"))]
     pub model: String,
     /// An option of the model; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
@@ -194,8 +200,7 @@ pub struct Evaluate {
 pub struct Tune {
     #[command(flatten)]
     pub protocol: Protocol,
-    /// The model to tune
-    #[arg(long)]
+    #[arg(long, help = "The model to tune", long_help = models("The model to tune"))]
     pub model: String,
     /// An option that keeps its value; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
@@ -251,6 +256,12 @@ pub struct Recommend {
 
 #[derive(Debug, Subcommand)]
 pub enum Models {
+    /// The options of a model, with their defaults and what they take
+    #[command(after_help = "Example:\n  vitrina models options ials")]
+    Options {
+        #[arg(help = "The model", long_help = models("The model"))]
+        model: String,
+    },
     /// Every version, newest first
     #[command(after_help = "Example:\n  vitrina models list --json")]
     List,

@@ -288,6 +288,7 @@ fn a_day(data: &Path, is_served: bool) {
     let words = said(data, &["train", "--model", "popular"]);
     assert!(words.starts_with("model "), "{words}");
 
+    assert!(said(data, &["models", "options", "ials"]).contains("factors=128"));
     let list = said_json(data, &["models", "list"]);
     let versions: Vec<&str> = list["data"].as_array().unwrap().iter().map(|m| m["version"].as_str().unwrap()).collect();
     assert_eq!((versions.len(), versions[1]), (2, first.as_str()), "newest first");

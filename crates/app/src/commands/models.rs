@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, bail};
+use models::catalogue::{self, ModelSpec};
 use serde_json::{Value, json};
 use store::CurvePoint;
 use train::tune::loss_curves;
@@ -11,10 +12,11 @@ use super::{api::Api, say, say_json};
 use crate::{cli::Models, config::Config};
 
 pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> {
-    let api = Api::open(&config)?;
+    let api = || Api::open(&config);
     match models {
+        Models::Options { model } => options(catalogue::find(&model)?, as_json),
         Models::List => {
-            let list = api.get("/v1/models")?;
+            let list = api()?.get("/v1/models")?;
             if as_json {
                 return say_json(&list);
             }
@@ -32,7 +34,7 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             Ok(())
         }
         Models::Show { version, plot } => {
-            let list = api.get("/v1/models")?;
+            let list = api()?.get("/v1/models")?;
             let known = list["data"].as_array().into_iter().flatten().find(|m| m["version"] == version.as_str());
             let manifest =
                 known.with_context(|| format!("no model {version}; `vitrina models list` shows what there is"))?;
@@ -42,10 +44,27 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
             }
         }
         Models::Promote { version } => {
-            champion(&api.post(&format!("/v1/models/{}/promote", segment(&version)), &json!({}))?, as_json)
+            champion(&api()?.post(&format!("/v1/models/{}/promote", segment(&version)), &json!({}))?, as_json)
         }
-        Models::Rollback => champion(&api.post("/v1/models/rollback", &json!({}))?, as_json),
+        Models::Rollback => champion(&api()?.post("/v1/models/rollback", &json!({}))?, as_json),
     }
+}
+
+fn options(model: &ModelSpec, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        let described = model.options.iter().map(|option| {
+            let (default, wanted) = (option.default_value(), option.wanted());
+            json!({ "key": option.key, "default": default, "wanted": wanted, "about": option.about })
+        });
+        return say_json(
+            &json!({ "model": model.name, "about": model.about, "options": described.collect::<Vec<_>>() }),
+        );
+    }
+    say(format!("{}: {}", model.name, model.about))?;
+    for option in model.options {
+        say(format!("\n  {}={}\n    {}; {}", option.key, option.default_value(), option.about, option.wanted()))?;
+    }
+    Ok(())
 }
 
 fn draw_curves(manifest: &Value, path: &Path) -> anyhow::Result<()> {
