@@ -15,6 +15,8 @@ pub struct ModelSpec {
     pub options: &'static [OptionSpec],
     /// What data it is for.
     pub suits: Suits,
+    /// Whether the ranking depends on the history.
+    pub is_personal: bool,
     /// Whether `SOURCE.KEY=VALUE` reaches the options of other models.
     pub takes_source_options: bool,
     fit: fn(&TrainingData<'_>, &Options, &FitContext<'_>) -> Result<Box<dyn Model>>,
@@ -57,6 +59,7 @@ macro_rules! entry {
             about: $module::ABOUT,
             options: $module::OPTIONS,
             suits: Suits::ANYTHING,
+            is_personal: true,
             takes_source_options: false,
             fit: |data, options, context| Ok(Box::new($module::fit(data, options, context)?)),
             load: |tensors, options| Ok(Box::new($module::load(tensors, options)?)),
@@ -66,8 +69,8 @@ macro_rules! entry {
 
 /// Every model, simplest first.
 pub const MODELS: &[ModelSpec] = &[
-    entry!(popular),
-    ModelSpec { suits: Suits::WITH_TIME, ..entry!(trending) },
+    ModelSpec { is_personal: false, ..entry!(popular) },
+    ModelSpec { is_personal: false, suits: Suits::WITH_TIME, ..entry!(trending) },
     entry!(item_knn),
     entry!(rp3beta),
     entry!(slim),
@@ -87,6 +90,11 @@ pub const MODELS: &[ModelSpec] = &[
     entry!(neumf),
     ModelSpec { takes_source_options: true, ..entry!(hybrid) },
 ];
+
+/// Of models that were fitted together, the one that speaks for shoppers: the last that listens to them.
+pub fn personal<'a>(names: impl DoubleEndedIterator<Item = &'a str>) -> Option<&'a str> {
+    names.rev().find(|name| find(name).is_ok_and(|spec| spec.is_personal))
+}
 
 /// The model called `name`.
 pub fn find(name: &str) -> Result<&'static ModelSpec> {
@@ -155,6 +163,12 @@ mod tests {
     fn an_unknown_model_gets_the_nearest_name() {
         let error = find("item_knn").err().unwrap().to_string();
         assert!(error.contains("did you mean `item-knn`?") && error.contains("popular"), "{error}");
+    }
+
+    #[test]
+    fn the_last_that_listens_speaks() {
+        assert_eq!(personal(["popular", "item-knn", "graph-filter", "trending"].into_iter()), Some("graph-filter"));
+        assert_eq!(personal(["popular", "no such model"].into_iter()), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{ModelVersion, Product, ProductId, Timestamp};
-use models::{History, Model, Tensors, rank};
+use models::{History, Model, Tensors, catalogue, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
@@ -14,15 +14,13 @@ pub struct ModelSet {
     pub created_at: Option<Timestamp>,
     items: Vec<ProductId>,
     index: FxHashMap<ProductId, u32>,
-    /// Best first: the hybrid, then what it blends.
+    /// As the training named them: the last that is personal speaks for shoppers.
     models: Vec<Box<dyn Model>>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
     trending: Vec<(u32, f32)>,
 }
 
-/// Which model speaks for the shopper, best first.
-const PERSONAL: [&str; 3] = ["hybrid", "ials", "item-knn"];
 const ITEM_TO_ITEM: &str = "item-knn";
 /// The file of a registry version that numbers the products: a JSON list of ids.
 pub const ITEMS_FILE: &str = "items.json";
@@ -51,7 +49,7 @@ impl ModelSet {
         for name in &manifest.models {
             let bytes = registry.file(version, &format!("{name}.safetensors"))?;
             let model = Tensors::from_bytes(&bytes)
-                .and_then(|tensors| models::catalogue::load(&tensors))
+                .and_then(|tensors| catalogue::load(&tensors))
                 .map_err(|e| broken(format!("{name}: {e}")))?;
             if model.n_items() != items.len() {
                 let (got, wanted) = (model.n_items(), items.len());
@@ -99,7 +97,7 @@ impl ModelSet {
     }
 
     pub(crate) fn personal(&self) -> Option<&dyn Model> {
-        PERSONAL.iter().find_map(|name| self.model(name))
+        catalogue::personal(self.models.iter().map(|model| model.name())).and_then(|name| self.model(name))
     }
 
     pub(crate) fn item_to_item(&self) -> Option<&dyn Model> {

@@ -115,6 +115,15 @@ fn taste_comes_first_and_the_reason_names_what_was_viewed() {
 }
 
 #[test]
+fn whichever_personal_model_was_trained_speaks() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 5)]);
+    for spec in catalogue::MODELS.iter().filter(|spec| spec.is_personal) {
+        let slate = ask(&shop(&["popular", spec.name]), &viewer, &query(2));
+        assert_eq!((slate.strategy.as_str(), slate.items.len()), ("personal", 2), "{}: {slate:?}", spec.name);
+    }
+}
+
+#[test]
 fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let bought = shopper(&[(EventKind::OrderCompleted, 3)]);
     let slate = ask(&shop(ALL), &bought, &query(N));

@@ -237,20 +237,10 @@ fn choose(
 fn with_winner(recipe: &Recipe, winner: &auto::Tried) -> Recipe {
     let mut chosen = without_auto(recipe);
     chosen.options.retain(|option| !is_of_auto(option));
-    let is_servable = PERSONAL.contains(&winner.model.as_str()) || BASE.contains(&winner.model.as_str());
-    let is_source = |hybrid: &catalogue::ModelSpec| hybrid.options(&[("sources", &winner.model)]).is_ok();
-    let (name, options) = match catalogue::find(PERSONAL[0]) {
-        // Serving knows what a hybrid is for; a hybrid of one source ranks as that source does.
-        Ok(hybrid) if !is_servable && is_source(hybrid) => {
-            let own = winner.options.iter().map(|(key, value)| (format!("{}.{key}", winner.model), value.clone()));
-            let sources = [("sources".to_owned(), winner.model.clone())];
-            (hybrid.name.to_owned(), sources.into_iter().chain(own).collect())
-        }
-        _ => (winner.model.clone(), winner.options.clone()),
-    };
-    chosen.options.extend(options.into_iter().map(|(key, value)| (format!("{name}.{key}"), value)));
-    chosen.models.retain(|other| *other != name);
-    chosen.models.push(name);
+    let own = winner.options.iter().map(|(key, value)| (format!("{}.{key}", winner.model), value.clone()));
+    chosen.options.extend(own);
+    chosen.models.retain(|other| *other != winner.model);
+    chosen.models.push(winner.model.clone());
     chosen
 }
 
@@ -329,12 +319,9 @@ fn measure(
     Ok(Measured { name: judged_name, metrics })
 }
 
-/// Which model speaks for shoppers, best first.
-const PERSONAL: [&str; 3] = ["hybrid", "ials", "item-knn"];
-
 /// The model that will speak for shoppers.
 fn judged_model(recipe: &Recipe) -> String {
-    let personal = PERSONAL.into_iter().find(|name| recipe.models.iter().any(|m| m == name));
+    let personal = catalogue::personal(recipe.models.iter().map(String::as_str));
     personal.map_or_else(|| recipe.models[recipe.models.len() - 1].clone(), str::to_owned)
 }
 
@@ -494,6 +481,8 @@ mod tests {
             (knn.models.as_slice(), judged_model(&knn).as_str()),
             (&["popular", "trending", "item-knn"].map(str::to_owned)[..], "item-knn")
         );
+        let filter = with_winner(&recipe(&["auto", "ials"], &[]), &winner("graph-filter", &[]));
+        assert_eq!(judged_model(&filter), "graph-filter", "whoever else was named");
         let blend = with_winner(&asked, &winner("hybrid", &[("sources", "ials,item-knn"), ("ials.factors", "8")]));
         check(&blend).unwrap();
         let options = options_of(&blend, "hybrid").unwrap();
