@@ -249,6 +249,9 @@ pub struct Recommend {
     /// A product that the shopper looks at; may be repeated
     #[arg(long = "product", value_name = "ID")]
     pub products: Vec<String>,
+    /// Only products that meet this, such as 'price <= 200 and brand in ("Inca")'; see docs/filters.md
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
     /// Show where each score comes from
     #[arg(long)]
     pub explain: bool,

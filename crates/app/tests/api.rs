@@ -84,6 +84,12 @@ fn filters_exclusions_and_context_are_honoured_and_never_empty_a_slate() {
     let cheap = ask(json!({ "filters": { "price_max": 15.0 }, "n": 20 }));
     assert_eq!(cheap["items"].as_array().unwrap().len(), 6, "p0 to p5 cost at most 15: {cheap}");
     assert!(cheap["notices"].as_array().unwrap().iter().any(|n| n["code"] == "short_slate"));
+    let condition = ask(json!({ "filters": { "where": "price <= 15 and not category = 'Impar'" }, "n": 20 }));
+    assert_eq!(
+        (ids(&condition).len(), &condition["dropped"]["category"]),
+        (3, &Value::Null),
+        "p0, p2, p4: {condition}"
+    );
     let without = ask(json!({ "exclude": ["p4", "p6"], "n": 20 }));
     assert!(!ids(&without).iter().any(|id| id == "p4" || id == "p6"));
     let beside = ask(json!({ "placement": "product", "product_ids": ["p7"], "n": 3 }));

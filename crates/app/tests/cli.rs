@@ -109,6 +109,7 @@ fn exit_codes_tell_wrong_usage_from_failure() {
         (&["models", "promote", "../a b"], "no model ../a b"),
         (&["models", "rollback"], "no earlier champion"),
         (&["recommend", "--user", "1", "-n", "0"], "n must be 1 to 100"),
+        (&["recommend", "--user", "1", "--where", "precio < 9"], "did you mean `price`? at character 1"),
     ] {
         let refused = refusal(dir.path(), args);
         assert!(refused.starts_with("vitrina: ") || refused.contains("\nvitrina: "), "{args:?}: {refused}");

@@ -160,7 +160,8 @@ fn seeds(operation: &Operation) -> Vec<Value> {
     match (operation.method.as_str(), operation.path.as_str()) {
         ("POST", "/v1/recommendations") => vec![json!({
             "placement": "home", "user_id": "u1", "anonymous_id": "cookie", "product_ids": ["p1"], "cart": ["p2"],
-            "filters": { "available": true, "categories": ["Par"], "brands": ["b"], "price_min": 1.5, "price_max": 90 },
+            "filters": { "available": true, "categories": ["Par"], "brands": ["b"], "price_min": 1.5, "price_max": 90,
+                "where": "not (price > 80 or brand in ('x', \"y\")) and attributes.color is null" },
             "exclude": ["p3"], "n": 5, "explain": true, "preview": false, "locale": "en"
         })],
         ("POST", "/v1/events") => vec![

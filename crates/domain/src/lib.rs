@@ -4,6 +4,7 @@
 //! Read [`event`] first: everything else in the engine is folded, learned or counted from it.
 
 pub mod event;
+pub mod filter;
 pub mod id;
 pub mod money;
 pub mod product;
@@ -14,6 +15,7 @@ pub mod time;
 pub mod user;
 
 pub use event::{Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Recorded};
+pub use filter::{Filter, FilterError};
 pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey};
 pub use money::{Currency, Money, MoneyError};
 pub use product::{Availability, Product};

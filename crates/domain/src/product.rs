@@ -16,6 +16,20 @@ pub enum Availability {
     Backorder,
 }
 
+impl Availability {
+    pub const ALL: [Self; 4] = [Self::InStock, Self::OutOfStock, Self::Preorder, Self::Backorder];
+
+    /// As feeds write it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InStock => "in_stock",
+            Self::OutOfStock => "out_of_stock",
+            Self::Preorder => "preorder",
+            Self::Backorder => "backorder",
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Product {
     pub product_id: ProductId,
@@ -77,6 +91,14 @@ impl Product {
     /// Can a shopper buy it now? Pre-orders and back-orders count: the shop takes the order.
     pub fn is_available(&self) -> bool {
         !self.hidden && self.availability != Availability::OutOfStock && self.stock != Some(0)
+    }
+
+    /// How far the price lies below the list price, in percent of it; `None` when there is no list price above zero, or
+    /// the two can't be compared.
+    pub fn discount_percent(&self) -> Option<f64> {
+        let (price, list) = (self.price?, self.list_price?);
+        let comparable = price.currency == list.currency && list.minor > 0;
+        comparable.then(|| 100.0 * (list.minor - price.minor) as f64 / list.minor as f64)
     }
 
     /// The most special category.

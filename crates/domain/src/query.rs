@@ -1,11 +1,9 @@
 //! What a placement asks for.
 
-use serde::{Deserialize, Serialize};
-
-use crate::{Money, PlacementId, Product, ProductId, Timestamp, UserKey};
+use crate::{Filter, Money, PlacementId, Product, ProductId, Timestamp, UserKey};
 
 /// Conditions that every product of the slate must meet.
-#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Filters {
     /// Leave out what can't be bought now.
     pub available: bool,
@@ -14,11 +12,13 @@ pub struct Filters {
     pub brands: Vec<String>,
     pub price_min: Option<Money>,
     pub price_max: Option<Money>,
+    /// Anything else, in the filter language.
+    pub condition: Option<Filter>,
 }
 
 impl Filters {
     /// The first condition that the product fails, named; `None` when it passes.
-    pub fn refuses(&self, product: &Product) -> Option<&'static str> {
+    pub fn refuses(&self, product: &Product, now: Timestamp) -> Option<&'static str> {
         if self.available && !product.is_available() {
             return Some("stock");
         }
@@ -35,6 +35,9 @@ impl Filters {
         };
         if !within(self.price_min, |price, min| price >= min) || !within(self.price_max, |price, max| price <= max) {
             return Some("price");
+        }
+        if self.condition.as_ref().is_some_and(|condition| !condition.admits(product, now)) {
+            return Some("where");
         }
         None
     }
@@ -68,7 +71,7 @@ mod tests {
         let mut product = Product::new(ProductId::new("a").unwrap(), "Zapatilla");
         product.categories = vec!["Moda".into(), "Zapatillas".into()];
         product.price = Some(Money::new(19_990, Currency::PEN));
-        let check = |filters: Filters| filters.refuses(&product);
+        let check = |filters: Filters| filters.refuses(&product, Timestamp::from_micros(0));
         assert_eq!(check(Filters::default()), None);
         assert_eq!(check(Filters { categories: vec!["Moda".into()], ..Filters::default() }), None);
         assert_eq!(check(Filters { categories: vec!["Hogar".into()], ..Filters::default() }), Some("category"));
@@ -77,5 +80,7 @@ mod tests {
         assert_eq!(check(at_most(19_990, Currency::PEN)), None);
         assert_eq!(check(at_most(19_989, Currency::PEN)), Some("price"));
         assert_eq!(check(at_most(99_999, Currency::USD)), Some("price"));
+        let condition = Filter::parse("price > 500", Currency::PEN).ok();
+        assert_eq!(check(Filters { condition, ..Filters::default() }), Some("where"));
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Gate<'a> {
         }
         match self.snapshot.shelf.get(id) {
             Some(product) if product.hidden => Some("hidden"),
-            Some(product) => self.query.filters.refuses(product),
+            Some(product) => self.query.filters.refuses(product, self.query.now),
             // A shop that sent no catalogue gets ids; one that did never shows what it does not list.
             None if self.snapshot.shelf.is_empty() => None,
             None => Some("not_in_catalog"),

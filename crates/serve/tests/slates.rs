@@ -175,6 +175,9 @@ fn a_filter_reaches_down_the_ladder_rather_than_empty_the_slate() {
     let mut got = numbers(&slate);
     got.sort_unstable();
     assert_eq!(got, [0, 2, 4]);
+    let condition = Filter::parse(r#"category = "Tazas" and not price > 50"#, Currency::PEN).unwrap();
+    cheap_cups.filters = Filters { condition: Some(condition), ..Filters::default() };
+    assert_eq!(ask(&shop(ALL), &shopper(&[(EventKind::ProductViewed, 3)]), &cheap_cups).items, slate.items);
     let mut none = query(3);
     none.exclude = (0..N).map(id).collect();
     let slate = ask(&shop(ALL), &Shopper::default(), &none);

@@ -14,6 +14,7 @@ pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Resul
             "placement": recommend.placement,
             "n": recommend.n,
             "product_ids": recommend.products,
+            "filters": { "where": recommend.condition },
             "explain": recommend.explain,
             "preview": true,
         }),

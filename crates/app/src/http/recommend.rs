@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
-use domain::{Currency, Filters, Money, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp};
+use domain::{Currency, Filter, Filters, Money, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp};
 use serde::{Deserialize, Serialize};
 use serve::{Language, Snapshot, reason_text};
 use utoipa::{IntoParams, ToSchema};
@@ -29,6 +29,9 @@ pub struct SimpleQuery {
     n: Option<usize>,
     /// A product that the shopper looks at
     product_id: Option<String>,
+    /// A condition on products, such as `price <= 200 and stock > 0`
+    #[serde(rename = "where")]
+    condition: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -65,6 +68,7 @@ pub async fn simple(
         placement: request.placement.unwrap_or_else(home),
         user_id: Some(request.user_id.clone()),
         product_ids: request.product_id.into_iter().collect(),
+        filters: RequestFilters { condition: request.condition, ..RequestFilters::default() },
         n: request.n,
         ..Request::default()
     };
@@ -129,6 +133,10 @@ pub struct RequestFilters {
     /// Decimal, in the shop's currency
     pub price_min: Option<f64>,
     pub price_max: Option<f64>,
+    /// Any other condition, in the filter language
+    #[serde(rename = "where")]
+    #[schema(example = "discount_percent >= 10 and seller != \"x\"")]
+    pub condition: Option<String>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -264,12 +272,15 @@ fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
             })
             .transpose()
     };
+    let condition = request.condition.as_deref().filter(|text| !text.trim().is_empty());
+    let condition = condition.map(|text| Filter::parse(text, currency)).transpose();
     Ok(Filters {
         available: request.available.unwrap_or(true),
         categories: request.categories.clone(),
         brands: request.brands.clone(),
         price_min: money("price_min", request.price_min)?,
         price_max: money("price_max", request.price_max)?,
+        condition: condition.map_err(|error| Problem::parameter(format!("where: {error}")))?,
     })
 }
 

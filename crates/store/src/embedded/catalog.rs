@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use domain::{Availability, Product, ProductId};
+use domain::{Product, ProductId};
 use rusqlite::{OptionalExtension, params};
 
 use super::sqlite::{Sqlite, json, raise_revision, revision};
@@ -42,7 +42,7 @@ impl Catalog for EmbeddedCatalog {
                  category = ?2, availability = ?3, hidden = ?4, product = ?5",
             )?;
             for (product, text) in products.iter().zip(&texts) {
-                let availability = availability(product.availability);
+                let availability = product.availability.as_str();
                 let id = product.product_id.as_str();
                 insert.execute(params![id, product.category(), availability, product.hidden, text])?;
             }
@@ -86,15 +86,5 @@ impl Catalog for EmbeddedCatalog {
 
     fn revision(&self) -> u64 {
         self.revision.load(Ordering::Acquire)
-    }
-}
-
-/// As the JSON spells it.
-fn availability(availability: Availability) -> &'static str {
-    match availability {
-        Availability::InStock => "in_stock",
-        Availability::OutOfStock => "out_of_stock",
-        Availability::Preorder => "preorder",
-        Availability::Backorder => "backorder",
     }
 }
