@@ -304,4 +304,13 @@ mod tests {
         let mut random = SmallRng::seed_from_u64(1);
         assert_ne!(windows.read(0, &mut random), windows.read(0, &mut random));
     }
+
+    #[test]
+    fn products_are_drawn_by_their_events() {
+        let cells = [0, 0, 0, 1].map(|item| Interaction { user: 0, item, weight: 1.0, timestamp: 0 });
+        let interactions = Interactions::new(1, 3, &cells).unwrap();
+        // Each product counts one more than its events.
+        assert_eq!(popularity(&interactions, 1.0), [4.0, 2.0, 1.0]);
+        assert_eq!(popularity(&interactions, 0.5), [2.0, 2f32.sqrt(), 1.0]);
+    }
 }
