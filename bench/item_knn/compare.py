@@ -42,7 +42,7 @@ def main():
         ours, theirs = [], []
         for _ in range(args.rounds):
             result = run_vitrina(
-                args.binary, args.data, "item-knn", f"neighbours={args.neighbours}", "user_power=0", *options
+                args.binary, args.data, "item-knn", f"neighbours={args.neighbours}", "user_power=0", "support=0", *options
             )
             ours.append(result["fit_seconds"][0])
             model = recommender(K=args.neighbours + 1, num_threads=2)

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use models::catalogue::MODELS;
-use train::tune::{Metric, Search};
+use train::tune::{Metric, Parallel, Search};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -211,6 +211,9 @@ pub struct Tune {
     /// How many sets of options to try, those of an earlier run included
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub trials: usize,
+    /// Trials side by side, each on its share of the cores; auto: one per core, if memory allows
+    #[arg(long, default_value = "1", value_name = "N|auto")]
+    pub parallel: Parallel,
     /// What to maximize
     #[arg(long, value_name = "NAME@K", default_value = "ndcg@20")]
     pub metric: Metric,

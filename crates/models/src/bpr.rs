@@ -8,6 +8,7 @@ use rand::rngs::SmallRng;
 use crate::options::OptionSpec;
 use crate::pairwise::{self, Lesson, MatchUp, Opponent, PairwiseModel};
 use crate::sgd::kernels::{log_loss, sigmoid};
+use crate::weighting::{HALF_LIFE_DAYS, WEIGHTING};
 use crate::{FitContext, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "bpr";
@@ -19,9 +20,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::PATIENCE,
     pairwise::LEARNING_RATE,
     pairwise::regularization(0.03),
-    pairwise::POPULARITY_POWER,
-    pairwise::WEIGHTING,
-    pairwise::HALF_LIFE_DAYS,
+    pairwise::popularity_power(0.0),
+    WEIGHTING,
+    HALF_LIFE_DAYS,
     pairwise::fold_in_epochs(20),
 ];
 

@@ -15,12 +15,24 @@ pub struct ModelSpec {
     pub options: &'static [OptionSpec],
     /// What data it is for.
     pub suits: Suits,
+    pub cost: Cost,
     /// Whether the ranking depends on the history.
     pub is_personal: bool,
     /// Whether `SOURCE.KEY=VALUE` reaches the options of other models.
     pub takes_source_options: bool,
     fit: fn(&TrainingData<'_>, &Options, &FitContext<'_>) -> Result<Box<dyn Model>>,
     load: fn(&Tensors, &Options) -> Result<Box<dyn Model>>,
+}
+
+/// What a fit takes, in classes that mostly lie an order of magnitude apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cost {
+    /// Goes through the data a few times and counts.
+    Counting,
+    /// Solves systems of equations.
+    Solving,
+    /// Goes down a gradient, epoch after epoch.
+    Learning,
 }
 
 /// What a model can't do without; whoever picks a model for a dataset passes those by that it lacks something for.
@@ -51,14 +63,15 @@ impl Suits {
     }
 }
 
-/// The entry of a model whose module has `NAME`, `ABOUT`, `OPTIONS`, `fit` and `load`.
+/// The entry of a model whose module has `NAME`, `ABOUT`, `OPTIONS`, `fit` and `load`, with what a fit costs.
 macro_rules! entry {
-    ($module:ident) => {
+    ($module:ident, $cost:ident) => {
         ModelSpec {
             name: $module::NAME,
             about: $module::ABOUT,
             options: $module::OPTIONS,
             suits: Suits::ANYTHING,
+            cost: Cost::$cost,
             is_personal: true,
             takes_source_options: false,
             fit: |data, options, context| Ok(Box::new($module::fit(data, options, context)?)),
@@ -69,26 +82,26 @@ macro_rules! entry {
 
 /// Every model, simplest first.
 pub const MODELS: &[ModelSpec] = &[
-    ModelSpec { is_personal: false, ..entry!(popular) },
-    ModelSpec { is_personal: false, suits: Suits::WITH_TIME, ..entry!(trending) },
-    entry!(item_knn),
-    entry!(rp3beta),
-    entry!(slim),
-    entry!(ease),
-    entry!(graph_filter),
-    entry!(ials),
-    entry!(bpr),
-    entry!(warp),
-    entry!(item2vec),
-    ModelSpec { suits: Suits::WITH_RATINGS, ..entry!(svd) },
-    entry!(fm),
-    ModelSpec { suits: Suits::SESSIONS, ..entry!(markov) },
-    ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn) },
-    ModelSpec { suits: Suits::SESSIONS, ..entry!(sasrec) },
-    ModelSpec { suits: Suits::SESSIONS, ..entry!(gru4rec) },
-    entry!(mult_vae),
-    entry!(neumf),
-    ModelSpec { takes_source_options: true, ..entry!(hybrid) },
+    ModelSpec { is_personal: false, ..entry!(popular, Counting) },
+    ModelSpec { is_personal: false, suits: Suits::WITH_TIME, ..entry!(trending, Counting) },
+    entry!(item_knn, Counting),
+    entry!(rp3beta, Counting),
+    entry!(slim, Solving),
+    entry!(ease, Solving),
+    entry!(graph_filter, Solving),
+    entry!(ials, Solving),
+    entry!(bpr, Learning),
+    entry!(warp, Learning),
+    entry!(item2vec, Learning),
+    ModelSpec { suits: Suits::WITH_RATINGS, ..entry!(svd, Learning) },
+    entry!(fm, Learning),
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(markov, Counting) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(vmis_knn, Counting) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(sasrec, Learning) },
+    ModelSpec { suits: Suits::SESSIONS, ..entry!(gru4rec, Learning) },
+    entry!(mult_vae, Learning),
+    entry!(neumf, Learning),
+    ModelSpec { takes_source_options: true, ..entry!(hybrid, Solving) },
 ];
 
 /// Of models that were fitted together, the one that speaks for shoppers: the last that listens to them.
@@ -182,6 +195,9 @@ mod tests {
 
     #[test]
     fn what_tuning_tries_is_allowed() {
+        let untuned =
+            MODELS.iter().filter(|spec| spec.search_space(&spec.options::<&str, &str>(&[]).unwrap()).is_empty());
+        assert_eq!(untuned.map(|spec| spec.name).collect::<Vec<_>>(), [] as [&str; 0], "no range to look in");
         for option in MODELS.iter().flat_map(|spec| spec.options) {
             let Some(range) = option.search else { continue };
             let allowed = match (option.kind, range) {

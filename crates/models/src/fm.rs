@@ -23,7 +23,7 @@ use crate::pairwise::{self, Rates, popularity};
 use crate::sgd::kernels::{along, log_loss, sigmoid};
 use crate::sgd::{Lottery, Parameters, generator, shuffle};
 use crate::stopping::{Epochs, Patience};
-use crate::weighting::{Weighting, weighted};
+use crate::weighting::{HALF_LIFE_DAYS, WEIGHTING, Weighting, weighted};
 use crate::{
     Contribution, Error, Features, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors,
     TrainingData,
@@ -38,9 +38,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::PATIENCE,
     pairwise::LEARNING_RATE,
     pairwise::regularization(0.1),
-    pairwise::POPULARITY_POWER,
-    pairwise::WEIGHTING,
-    pairwise::HALF_LIFE_DAYS,
+    pairwise::popularity_power(0.0),
+    WEIGHTING,
+    HALF_LIFE_DAYS,
 ];
 
 /// Vectors of products as part of a history and as something to rank (features added in), and of user features.

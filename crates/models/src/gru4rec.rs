@@ -10,6 +10,7 @@ use crate::neural::layers::{Linear, Norm};
 use crate::neural::parameters::Parameters;
 use crate::neural::sequence::{self, Encoder, NextItem};
 use crate::neural::tape::{Tape, Var};
+use crate::neural::training;
 use crate::options::OptionSpec;
 use crate::{FitContext, Options, Result, Tensors, TrainingData};
 
@@ -25,7 +26,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     sequence::DROPOUT,
     sequence::BATCH,
     sequence::NEGATIVES,
-    sequence::NEGATIVE_POWER,
+    training::NEGATIVE_POWER,
     sequence::LOSS,
     sequence::CALIBRATION,
     sequence::WEIGHTING,

@@ -11,7 +11,7 @@ use rand::rngs::SmallRng;
 use crate::factors::nearest_by_cosine;
 use crate::linalg::{Panels, dot, padded};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::pairwise::{self, popularity};
 use crate::sgd::kernels::{Move, along, log_loss, sigmoid};
 use crate::sgd::{Block, Cell, Learner, Parameters, Strata};
@@ -27,23 +27,20 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::FACTORS,
     pairwise::EPOCHS,
     pairwise::PATIENCE,
-    OptionSpec::number("learning_rate", 0.01, 1e-6, 1.0, "step along the gradient"),
-    OptionSpec::count("window", 5, 1, 1000, "other products of a history that each of its products meets in an epoch"),
-    OptionSpec::count("negatives", 5, 1, 100, "random products beside each product that was met"),
-    OptionSpec::number(
-        "popularity_power",
-        0.5,
-        0.0,
-        2.0,
-        "chance of a product to be such a random one: (1 + its users)^power",
-    ),
+    OptionSpec::number("learning_rate", 0.01, 1e-6, 1.0, "step along the gradient").search(Range::Log(0.003, 0.1)),
+    OptionSpec::count("window", 5, 1, 1000, "other products of a history that each of its products meets in an epoch")
+        .search(Range::Log(2.0, 20.0)),
+    OptionSpec::count("negatives", 5, 1, 100, "random products beside each product that was met")
+        .search(Range::Log(2.0, 20.0)),
+    pairwise::popularity_power(0.5),
     OptionSpec::number(
         "half_life_days",
         0.0,
         0.0,
         3650.0,
         "days after which a product of the history counts half; 0 means never",
-    ),
+    )
+    .search(Range::Log(7.0, 3650.0)),
 ];
 
 /// One of two vectors for each product: as it is chosen, and as it is met in the histories of others.

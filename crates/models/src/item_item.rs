@@ -147,6 +147,27 @@ impl GramRow {
         b_by_user: &Interactions,
         i: usize,
     ) -> impl Iterator<Item = (u32, f32)> {
+        // The tiniest weights may underflow, but a product met is a product met.
+        self.sums(a_by_item, b_by_user, i, |a, b| (a * b).max(f32::MIN_POSITIVE))
+    }
+
+    /// How many users each j has in common with i, in the order of [`row`](Self::row).
+    pub fn n_common(
+        &mut self,
+        by_item: &Interactions,
+        by_user: &Interactions,
+        i: usize,
+    ) -> impl Iterator<Item = (u32, f32)> {
+        self.sums(by_item, by_user, i, |_, _| 1.0)
+    }
+
+    fn sums(
+        &mut self,
+        a_by_item: &Interactions,
+        b_by_user: &Interactions,
+        i: usize,
+        term: impl Fn(f32, f32) -> f32,
+    ) -> impl Iterator<Item = (u32, f32)> {
         self.touched.iter().for_each(|&j| self.sums[j as usize] = 0.0);
         self.touched.clear();
         let users = a_by_item.row(i);
@@ -157,8 +178,7 @@ impl GramRow {
                 if *sum == 0.0 {
                     self.touched.push(j);
                 }
-                // The tiniest weights may underflow, but a product met is a product met.
-                *sum += (a_ui * b_uj).max(f32::MIN_POSITIVE);
+                *sum += term(a_ui, b_uj);
             }
         }
         self.touched.iter().map(|&j| (j, self.sums[j as usize]))

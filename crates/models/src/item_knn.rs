@@ -3,8 +3,9 @@
 //! Sarwar et al., *Item-Based Collaborative Filtering Recommendation Algorithms* (WWW 2001); Deshpande & Karypis,
 //! *Item-Based Top-N Recommendation Algorithms* (TOIS 2004), whose damping of very active users we keep as an exponent.
 //! The weightings of text retrieval take products for documents and users for words: Robertson & Walker, *Some Simple
-//! Effective Approximations to the 2-Poisson Model* (SIGIR 1994) for BM25. With `user_power=0` they are those of the
-//! library `implicit`: `weighting=tf-idf similarity=cosine popularity_power=0.5` and `weighting=bm25 similarity=dot`.
+//! Effective Approximations to the 2-Poisson Model* (SIGIR 1994) for BM25. With `user_power=0 support=0` they are those
+//! of the library `implicit`: `weighting=tf-idf similarity=cosine popularity_power=0.5` and `weighting=bm25
+//! similarity=dot`.
 
 use crate::item_item::{GramRow, ItemItemModel, ItemMatrix};
 use crate::options::{OptionSpec, Range};
@@ -50,6 +51,14 @@ pub const OPTIONS: &[OptionSpec] = &[
     .search(Range::Linear(0.0, 0.7)),
     OptionSpec::number("shrinkage", 0.0, 0.0, 1e6, "added to the norms: similarity from few users counts less")
     .search(Range::Log(0.01, 30.0)),
+    OptionSpec::number(
+        "support",
+        1.0,
+        0.0,
+        1e6,
+        "similarity from n common users counts n / (n + support): few of them may be chance",
+    )
+    .search(Range::Linear(0.0, 20.0)),
     HALF_LIFE_DAYS,
 ];
 
@@ -63,6 +72,7 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     };
     let damped = damped(&by_user, options.number("user_power")).transposed();
     let by_item = by_user.transposed();
+    let support = options.number("support") as f32;
     let norms = squared_norms(&damped, &by_item);
     let measure = Measure::new(options, &norms);
     let n_neighbours = options.count("neighbours");
@@ -71,10 +81,17 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         NAME,
         n_items,
         context,
-        || GramRow::new(n_items),
-        |counts, item| {
+        || (GramRow::new(n_items), GramRow::new(n_items)),
+        |(counts, users), item| {
             let mut candidates = counts.others(&damped, &by_user, item);
             candidates.iter_mut().for_each(|(j, count)| *count = measure.similarity(*count, item, *j as usize));
+            if support > 0.0 {
+                let n_common = users.n_common(&damped, &by_user, item).filter(|&(j, _)| j as usize != item);
+                candidates
+                    .iter_mut()
+                    .zip(n_common)
+                    .for_each(|((_, similarity), (_, n))| *similarity *= n / (n + support));
+            }
             top_k_of(candidates, n_neighbours)
         },
     )?;
@@ -164,7 +181,7 @@ mod tests {
     }
 
     fn neighbours_of_0(options: &[(&str, &str)]) -> Vec<(u32, f32)> {
-        let options = [&[("popularity_power", "0.5")], options].concat();
+        let options = [&[("popularity_power", "0.5"), ("support", "0")], options].concat();
         let model = catalogue::fit(NAME, &options, &TrainingData::new(&log()), &FitContext::quiet(0)).unwrap();
         model.neighbours(0, 9).iter().map(|n| (n.item, n.similarity)).collect()
     }
@@ -186,6 +203,8 @@ mod tests {
         assert_close(&neighbours_of_0(&[("user_power", "1")]), &[(1, 1.0), (2, c_02)]);
         // Shrinkage 2: 2 / (2 + 2) and 1 / (2 + 2).
         assert_close(&neighbours_of_0(&[("user_power", "0"), ("shrinkage", "2")]), &[(1, 0.5), (2, 0.25)]);
+        // Two common users with 1 and one with 2: 1 · 2 / (2 + 2) and ½ · 1 / (1 + 2).
+        assert_close(&neighbours_of_0(&[("user_power", "0"), ("support", "2")]), &[(1, 0.5), (2, 1.0 / 6.0)]);
         assert_eq!(neighbours_of_0(&[("neighbours", "1")]).len(), 1);
     }
 

@@ -5,16 +5,13 @@
 //! history's older products, as in the sequential rules of Ludewig & Jannach, *Evaluation of Session-based
 //! Recommendation Algorithms* (UMUAI 2018); where the last product is rarely seen, the older ones decide.
 
-use std::ops::Range;
-
-use rayon::prelude::*;
-
+use crate::item_item::ItemMatrix;
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::sessions::{GAP_MINUTES, sessions};
 use crate::{
-    Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
+    Contribution, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
 };
 
 pub const NAME: &str = "markov";
@@ -27,22 +24,26 @@ pub const OPTIONS: &[OptionSpec] = &[
         1,
         50,
         "steps that a transition may take, and latest events of the history that count",
-    ),
+    )
+    .search(Range::Linear(1.0, 10.0)),
     OptionSpec::number(
         "decay",
         0.7,
         0.0,
         1.0,
         "what a transition counts for each product it skips, and the history for each step back",
-    ),
+    )
+    .search(Range::Linear(0.3, 1.0)),
     OptionSpec::number(
         "backward",
         0.1,
         0.0,
         1.0,
         "what a transition counts in the other direction: people go back and forth",
-    ),
-    OptionSpec::number("smoothing", 5.0, 0.0, 1e6, "added to a product's events: chances from few events count less"),
+    )
+    .search(Range::Linear(0.0, 0.5)),
+    OptionSpec::number("smoothing", 5.0, 0.0, 1e6, "added to a product's events: chances from few events count less")
+        .search(Range::Linear(0.0, 20.0)),
     OptionSpec::count("neighbours", 500, 1, 10_000, "transitions kept for each product, the likeliest"),
     GAP_MINUTES,
 ];
@@ -52,10 +53,8 @@ pub struct Markov {
     options: Options,
     order: usize,
     decay: f32,
-    /// Of product i the next ones are `items[starts[i]..starts[i + 1]]`, likeliest first.
-    starts: Vec<u32>,
-    items: Vec<u32>,
-    chances: Vec<f32>,
+    /// Row i has the chances of what comes after product i.
+    chances: ItemMatrix,
 }
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Markov> {
@@ -63,32 +62,21 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let steps = Steps::new(options);
     let n_items = data.interactions.n_items();
     let n_kept = options.count("neighbours");
-    const BLOCK: usize = 4096;
-    let n_steps = n_items.div_ceil(BLOCK).max(1);
-    let (mut starts, mut items, mut chances) = (vec![0], Vec::new(), Vec::new());
-    for step in 0..n_steps {
-        let block: Vec<Vec<(u32, f32)>> = (step * BLOCK..((step + 1) * BLOCK).min(n_items))
-            .into_par_iter()
-            .map_init(|| vec![0.0; n_items], |counts, item| top_k_of(steps.chances(&log, item, counts), n_kept))
-            .collect();
-        for (item, chance) in block.iter().flat_map(|list| list.iter()) {
-            items.push(*item);
-            chances.push(*chance);
-        }
-        starts.extend(block.iter().scan(starts[starts.len() - 1], |end, list| {
-            *end += list.len() as u32;
-            Some(*end)
-        }));
-        context.step(NAME, step + 1, n_steps)?;
-    }
-    Ok(Markov::new(options, starts, items, chances))
+    let chances = ItemMatrix::build(
+        NAME,
+        n_items,
+        context,
+        || vec![0.0; n_items],
+        |counts, item| top_k_of(steps.chances(&log, item, counts), n_kept),
+    )?;
+    Ok(Markov::new(options, chances))
 }
 
 /// All sessions in one row, and where each product and each session stands in it.
 struct Log {
     items: Vec<u32>,
     /// Of each event, the session's.
-    sessions: Vec<Range<u32>>,
+    sessions: Vec<std::ops::Range<u32>>,
     session_of: Vec<u32>,
     /// Of product i the events are `events[starts[i]..starts[i + 1]]`.
     starts: Vec<usize>,
@@ -171,27 +159,13 @@ impl Steps {
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<Markov> {
-    let (_, starts) = tensors.u32("starts", 1)?;
-    let (_, items) = tensors.u32("items", 1)?;
-    let (_, chances) = tensors.f32("chances", 1)?;
-    let n_items = starts.len().saturating_sub(1);
-    let in_order = starts.first() == Some(&0) && starts.windows(2).all(|w| w[0] <= w[1]);
-    let complete = starts.last().map(|&n| n as usize) == Some(items.len()) && items.len() == chances.len();
-    if !in_order || !complete || items.iter().any(|&item| item as usize >= n_items) {
-        return Err(Error::Artifact("markov: `starts`, `items` and `chances` do not fit together".into()));
-    }
-    Ok(Markov::new(options, starts.to_vec(), items.to_vec(), chances.to_vec()))
+    Ok(Markov::new(options, ItemMatrix::load(tensors)?))
 }
 
 impl Markov {
-    fn new(options: &Options, starts: Vec<u32>, items: Vec<u32>, chances: Vec<f32>) -> Self {
+    fn new(options: &Options, chances: ItemMatrix) -> Self {
         let (order, decay) = (options.count("order"), options.number("decay") as f32);
-        Self { options: options.clone(), order, decay, starts, items, chances }
-    }
-
-    fn list(&self, item: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let range = self.starts[item as usize] as usize..self.starts[item as usize + 1] as usize;
-        self.items[range.clone()].iter().copied().zip(self.chances[range].iter().copied())
+        Self { options: options.clone(), order, decay, chances }
     }
 
     /// The history's latest products, latest first, each with its weight.
@@ -207,41 +181,30 @@ impl Model for Markov {
     }
 
     fn n_items(&self) -> usize {
-        self.starts.len() - 1
+        self.chances.n_items()
     }
 
     /// `score_j = Σ_steps decay^step · P(j | product of the step)`; products that never came next cannot be scored.
     fn score(&self, history: &History<'_>, scores: &mut [f32]) {
-        scores.fill(f32::NEG_INFINITY);
-        for (seen, weight) in self.steps(history) {
-            for (item, chance) in self.list(seen) {
-                let score = &mut scores[item as usize];
-                *score = score.max(0.0) + weight * chance;
-            }
-        }
+        let (items, weights): (Vec<u32>, Vec<f32>) = self.steps(history).unzip();
+        self.chances.score(&items, &weights, scores);
     }
 
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
         let steps = self.steps(history).filter_map(|(seen, weight)| {
-            let (_, chance) = self.list(seen).find(|&(next, _)| next == item)?;
-            Some(Contribution { model: NAME, item: Some(seen), value: weight * chance })
+            let value = weight * self.chances.get(seen, item)?;
+            Some(Contribution { model: NAME, item: Some(seen), value })
         });
         by_size(steps.collect())
     }
 
     fn neighbours(&self, item: u32, n: usize) -> Vec<Neighbour> {
-        if item as usize >= self.n_items() {
-            return Vec::new();
-        }
-        let others = self.list(item).filter(|&(other, _)| other != item).take(n);
-        others.map(|(item, similarity)| Neighbour { item, similarity }).collect()
+        let next = self.chances.best(item, n.saturating_add(1));
+        next.into_iter().filter(|next| next.item != item).take(n).collect()
     }
 
     fn tensors(&self) -> Tensors {
-        Tensors::new(NAME, self.options.clone())
-            .with_u32("starts", &[self.starts.len()], self.starts.clone())
-            .with_u32("items", &[self.items.len()], self.items.clone())
-            .with_f32("chances", &[self.chances.len()], self.chances.clone())
+        self.chances.save(Tensors::new(NAME, self.options.clone()))
     }
 }
 

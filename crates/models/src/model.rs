@@ -11,7 +11,9 @@ pub trait Model: Send + Sync {
 
     fn n_items(&self) -> usize;
 
-    /// One score per item; higher is better, `f32::NEG_INFINITY` means the model cannot say.
+    /// One score per item; higher is better, `f32::NEG_INFINITY` means the model cannot say: such products get into no
+    /// list. Whoever has no known product in the history gets nothing else from a model that goes by the history alone,
+    /// never a tie that would rank by item number.
     /// Products of the history are scored like any other: whether to show them again is the caller's decision.
     ///
     /// `scores` has room for exactly [`n_items`](Model::n_items).

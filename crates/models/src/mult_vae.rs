@@ -15,7 +15,7 @@ use crate::neural::ops::Activation;
 use crate::neural::parameters::{Parameter, Parameters, truncated_normal};
 use crate::neural::tape::{Tape, Var};
 use crate::neural::training::{self, Network, Schedule, Shard};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::weighting::{self, Weighting};
 use crate::{Contribution, FitContext, History, Model, Neighbour, Options, Result, Tensors, TrainingData};
 
@@ -23,20 +23,17 @@ pub const NAME: &str = "mult-vae";
 pub const ABOUT: &str = "what else belongs to a history, by a variational autoencoder";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("hidden", 192, 16, 4096, "numbers between the history and its factors, and back"),
-    OptionSpec::count("factors", 64, 16, 1024, "numbers that a history is squeezed into"),
-    OptionSpec::count("epochs", 200, 1, 10_000, "times through the data at most"),
-    OptionSpec::count(
-        "patience",
-        10,
-        0,
-        1000,
-        "epochs without a better NDCG of held-out users before the fit stops; 0 goes through all",
-    ),
-    OptionSpec::number("learning_rate", 0.001, 1e-6, 1.0, "of Adam"),
-    OptionSpec::number("dropout", 0.5, 0.0, 0.95, "share of a history left out at random in training"),
-    OptionSpec::count("batch", 256, 1, 100_000, "histories learned from in one step"),
-    OptionSpec::number("divergence", 0.2, 0.0, 10.0, "weight that the divergence from the prior grows to"),
+    OptionSpec::count("hidden", 192, 16, 4096, "numbers between the history and its factors, and back")
+        .search(Range::Log(64.0, 512.0)),
+    OptionSpec::count("factors", 64, 16, 1024, "numbers that a history is squeezed into")
+        .search(Range::Log(16.0, 256.0)),
+    training::epochs(200),
+    training::patience(10),
+    training::learning_rate(0.001),
+    training::dropout(0.5, "share of a history left out at random in training"),
+    training::batch(256, "histories learned from in one step"),
+    OptionSpec::number("divergence", 0.2, 0.0, 10.0, "weight that the divergence from the prior grows to")
+        .search(Range::Linear(0.0, 1.0)),
     OptionSpec::count("annealing", 2000, 1, 10_000_000, "steps until it has grown"),
     weighting::WEIGHTING,
     weighting::HALF_LIFE_DAYS,
@@ -94,17 +91,8 @@ impl Net {
 }
 
 pub(crate) fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<MultVae> {
-    let batch = options.count("batch");
-    let schedule = Schedule {
-        name: NAME,
-        epochs: options.count("epochs"),
-        patience: options.count("patience"),
-        learning_rate: options.number("learning_rate") as f32,
-        weight_decay: 0.0,
-        batch,
-        // The last layer has a gradient as large as itself: one for the batch, not one for each shard.
-        shard: batch,
-    };
+    // The last layer has a gradient as large as itself: one for the batch, not one for each shard.
+    let schedule = Schedule::new(NAME, options, options.count("batch"));
     training::fit(schedule, data.interactions, context, |interactions| {
         let (net, parameters) = Net::declare(options, interactions.n_items(), context.seed);
         let weighting = Weighting::parse(options.word("weighting"));

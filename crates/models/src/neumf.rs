@@ -14,10 +14,11 @@ use crate::neural::layers::Linear;
 use crate::neural::matrix::Matrix;
 use crate::neural::ops::{Activation, Draw};
 use crate::neural::parameters::{Parameter, Parameters};
-use crate::neural::sequence::Lottery;
+use crate::neural::sequence::lottery;
 use crate::neural::tape::{Tape, Var};
 use crate::neural::training::{self, Network, Schedule, Shard};
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
+use crate::sgd::Lottery;
 use crate::weighting::{self, Weighting};
 use crate::{Contribution, FitContext, History, Model, Neighbour, Options, Result, Tensors, TrainingData};
 
@@ -25,27 +26,17 @@ pub const NAME: &str = "neumf";
 pub const ABOUT: &str = "matrix factorization beside a network over user and product, with fold-in of new users";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("factors", 64, 16, 1024, "numbers per product in the product of factors"),
-    OptionSpec::count("network_factors", 32, 16, 1024, "numbers per product that go into the network"),
-    OptionSpec::count("epochs", 200, 1, 10_000, "times through the users at most"),
-    OptionSpec::count(
-        "patience",
-        10,
-        0,
-        1000,
-        "epochs without a better NDCG of held-out users before the fit stops; 0 goes through all",
-    ),
-    OptionSpec::number("learning_rate", 0.002, 1e-6, 1.0, "of Adam"),
-    OptionSpec::number("dropout", 0.3, 0.0, 0.95, "share of a user's numbers left out at random in training"),
-    OptionSpec::count("batch", 1024, 1, 1_000_000, "wanted products learned from in one step"),
-    OptionSpec::count("negatives", 64, 1, 10_000, "products drawn to compare the wanted ones with"),
-    OptionSpec::number(
-        "negative_power",
-        0.5,
-        0.0,
-        1.0,
-        "products are drawn in proportion to their events to this power; 0 draws all alike",
-    ),
+    OptionSpec::count("factors", 64, 16, 1024, "numbers per product in the product of factors")
+        .search(Range::Log(32.0, 256.0)),
+    OptionSpec::count("network_factors", 32, 16, 1024, "numbers per product that go into the network")
+        .search(Range::Log(16.0, 64.0)),
+    training::epochs(200),
+    training::patience(10),
+    training::learning_rate(0.002),
+    training::dropout(0.3, "share of a user's numbers left out at random in training"),
+    training::batch(1024, "wanted products learned from in one step"),
+    training::negatives(64),
+    training::NEGATIVE_POWER,
     weighting::WEIGHTING,
 ];
 
@@ -114,19 +105,11 @@ impl Net {
 }
 
 pub(crate) fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<NeuMf> {
-    let schedule = Schedule {
-        name: NAME,
-        epochs: options.count("epochs"),
-        patience: options.count("patience"),
-        learning_rate: options.number("learning_rate") as f32,
-        weight_decay: 0.0,
-        batch: options.count("batch"),
-        shard: SHARD,
-    };
+    let schedule = Schedule::new(NAME, options, SHARD);
     training::fit(schedule, data.interactions, context, |interactions| {
         let (net, parameters) = Net::declare(options, interactions.n_items(), context.seed);
         let bags = bags(interactions, Weighting::parse(options.word("weighting")), 0.0);
-        let lottery = Lottery::new(interactions, options.number("negative_power"));
+        let lottery = lottery(interactions, options);
         Ok((Learning { options, net, bags, lottery, n_items: interactions.n_items() }, parameters))
     })
 }

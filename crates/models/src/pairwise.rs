@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 use crate::factors::nearest_by_cosine;
 use crate::linalg::{Panels, add_scaled, padded};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::sgd::kernels::{Move, along_difference, compare, part, two_rows};
 use crate::sgd::{Block, Cell, Extra, Learner, Lottery, Parameters, Strata, adagrad, shuffle};
 use crate::stopping::{Epochs, Patience};
@@ -18,7 +18,8 @@ use crate::{
 };
 
 pub(crate) const FACTORS: OptionSpec =
-    OptionSpec::count("factors", 64, 1, 4096, "numbers per product; more are better and slower");
+    OptionSpec::count("factors", 64, 1, 4096, "numbers per product; more are better and slower")
+        .search(Range::Log(16.0, 256.0));
 pub(crate) const EPOCHS: OptionSpec = OptionSpec::count("epochs", 100, 1, 10_000, "most times through the data");
 pub(crate) const PATIENCE: OptionSpec = OptionSpec::count(
     "patience",
@@ -28,30 +29,21 @@ pub(crate) const PATIENCE: OptionSpec = OptionSpec::count(
     "judgements (every fifth epoch, on held-out events) without a better one before the fit stops; 0 goes through all epochs",
 );
 pub(crate) const LEARNING_RATE: OptionSpec =
-    OptionSpec::number("learning_rate", 0.05, 1e-6, 10.0, "first step of AdaGrad");
+    OptionSpec::number("learning_rate", 0.05, 1e-6, 10.0, "first step of AdaGrad").search(Range::Log(0.01, 0.3));
 pub(crate) const fn regularization(default: f64) -> OptionSpec {
     OptionSpec::number("regularization", default, 0.0, 100.0, "pull of factors and biases towards 0 in training")
+        .search(Range::Log(0.001, 1.0))
 }
-pub(crate) const POPULARITY_POWER: OptionSpec = OptionSpec::number(
-    "popularity_power",
-    0.0,
-    0.0,
-    2.0,
-    "chance of a product to be compared with: (1 + its users)^power; 0 draws all alike",
-);
-pub(crate) const WEIGHTING: OptionSpec = OptionSpec::choice(
-    "weighting",
-    "log",
-    &["binary", "log", "weights"],
-    "what a repeated or strong event counts: 1, log2(1 + weight), or its weight",
-);
-pub(crate) const HALF_LIFE_DAYS: OptionSpec = OptionSpec::number(
-    "half_life_days",
-    0.0,
-    0.0,
-    3650.0,
-    "days after which an event counts half, in training and in the history; 0 means never",
-);
+pub(crate) const fn popularity_power(default: f64) -> OptionSpec {
+    OptionSpec::number(
+        "popularity_power",
+        default,
+        0.0,
+        2.0,
+        "chance of a product to be compared with: (1 + its users)^power; 0 draws all alike",
+    )
+    .search(Range::Linear(0.0, 1.0))
+}
 pub(crate) const fn fold_in_epochs(default: usize) -> OptionSpec {
     OptionSpec::count("fold_in_epochs", default, 1, 1000, "times through a history to find the factors of its user")
 }

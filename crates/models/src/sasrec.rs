@@ -10,7 +10,8 @@ use crate::neural::ops::Activation;
 use crate::neural::parameters::{Parameter, Parameters};
 use crate::neural::sequence::{self, Encoder, NextItem};
 use crate::neural::tape::{Tape, Var};
-use crate::options::OptionSpec;
+use crate::neural::training;
+use crate::options::{OptionSpec, Range};
 use crate::{FitContext, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "sasrec";
@@ -18,7 +19,7 @@ pub const ABOUT: &str = "what comes next, by a transformer that reads the histor
 
 pub const OPTIONS: &[OptionSpec] = &[
     sequence::FACTORS,
-    OptionSpec::count("blocks", 2, 1, 16, "layers of attention"),
+    OptionSpec::count("blocks", 2, 1, 16, "layers of attention").search(Range::Linear(1.0, 3.0)),
     OptionSpec::count("heads", 2, 1, 16, "places that a layer attends to; divides the factors"),
     sequence::MAX_LENGTH,
     sequence::EPOCHS,
@@ -27,7 +28,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     sequence::DROPOUT,
     sequence::BATCH,
     sequence::NEGATIVES,
-    sequence::NEGATIVE_POWER,
+    training::NEGATIVE_POWER,
     sequence::LOSS,
     sequence::CALIBRATION,
     sequence::WEIGHTING,

@@ -1,4 +1,8 @@
-//! When to stop a fit that goes by epochs.
+//! When to stop a fit that goes by epochs: [`Best`] says so to all of them, from the NDCG of held-out users.
+//!
+//! What is done with the best epoch differs by what an epoch costs. Gradient descent on factors is fitted again, for as
+//! many epochs on all data ([`Patience`]). A network keeps the parameters of its best epoch, for a second fit would double
+//! the minutes; only its judges lose the end of their histories (`neural::training`).
 
 use crate::validation::HeldOut;
 use crate::{FitContext, Interactions, Loss, Model, Result};
@@ -12,6 +16,33 @@ pub(crate) trait Epochs {
 
     /// The model as it stands.
     fn model(&self) -> Self::Model;
+}
+
+/// The best judgement so far, and how long to wait for a better one.
+pub(crate) struct Best {
+    /// In epochs.
+    patience: usize,
+    epoch: usize,
+    ndcg: f64,
+}
+
+impl Best {
+    pub fn new(patience: usize) -> Self {
+        Self { patience, epoch: 0, ndcg: f64::NEG_INFINITY }
+    }
+
+    /// Remembers a judgement that is better than all before; answers whether it is.
+    pub fn improves(&mut self, epoch: usize, ndcg: f64) -> bool {
+        let is_better = ndcg > self.ndcg;
+        if is_better {
+            (self.epoch, self.ndcg) = (epoch, ndcg);
+        }
+        is_better
+    }
+
+    pub fn is_over(&self, epoch: usize) -> bool {
+        epoch - self.epoch >= self.patience
+    }
 }
 
 /// How many epochs, and who decides.
@@ -64,18 +95,19 @@ impl Patience {
         context: &FitContext<'_>,
         mut fit: E,
     ) -> Result<(usize, usize)> {
-        let (mut best, mut best_ndcg) = (0, f64::NEG_INFINITY);
+        let mut best = Best::new(self.patience * EVERY);
         for epoch in 1..=self.max_epochs {
             let train = fit.epoch();
             let is_judged = epoch % EVERY == 0 || epoch == self.max_epochs;
             let validation_ndcg = is_judged.then(|| held_out.ndcg(&fit.model(), TOP));
             context.epoch(name, epoch, 2 * self.max_epochs, Loss { train, validation_ndcg })?;
-            match validation_ndcg {
-                Some(ndcg) if ndcg > best_ndcg => (best, best_ndcg) = (epoch, ndcg),
-                Some(_) if epoch - best >= self.patience * EVERY => return Ok((epoch, best)),
-                _ => {}
+            if let Some(ndcg) = validation_ndcg
+                && !best.improves(epoch, ndcg)
+                && best.is_over(epoch)
+            {
+                return Ok((epoch, best.epoch));
             }
         }
-        Ok((self.max_epochs, best))
+        Ok((self.max_epochs, best.epoch))
     }
 }

@@ -9,7 +9,7 @@ use rand::rngs::SmallRng;
 use crate::factors::nearest_by_cosine;
 use crate::linalg::{Panels, dot, padded};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::sgd::kernels::{Move, along, meet};
 use crate::sgd::{Block, Cell, Extra, Learner, Parameters, Strata};
 use crate::{
@@ -21,10 +21,12 @@ pub const NAME: &str = "svd";
 pub const ABOUT: &str = "predicts ratings by biased matrix factorization; ranks by the predicted rating";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("factors", 100, 1, 4096, "numbers per product"),
-    OptionSpec::count("epochs", 20, 1, 10_000, "times through the ratings, in training and for a history"),
-    OptionSpec::number("learning_rate", 0.005, 1e-6, 0.1, "step along the gradient"),
-    OptionSpec::number("regularization", 0.02, 0.0, 1.0, "pull of factors and biases towards 0"),
+    OptionSpec::count("factors", 100, 1, 4096, "numbers per product").search(Range::Log(8.0, 200.0)),
+    OptionSpec::count("epochs", 20, 1, 10_000, "times through the ratings, in training and for a history")
+        .search(Range::Log(10.0, 100.0)),
+    OptionSpec::number("learning_rate", 0.005, 1e-6, 0.1, "step along the gradient").search(Range::Log(0.001, 0.02)),
+    OptionSpec::number("regularization", 0.02, 0.0, 1.0, "pull of factors and biases towards 0")
+        .search(Range::Log(0.005, 0.2)),
 ];
 
 /// Ratings are learnt in standard deviations from their mean, so that stars and percentages need the same options.

@@ -9,6 +9,7 @@ use rand::rngs::SmallRng;
 
 use crate::options::OptionSpec;
 use crate::pairwise::{self, Lesson, MatchUp, Opponent, PairwiseModel};
+use crate::weighting::{HALF_LIFE_DAYS, WEIGHTING};
 use crate::{FitContext, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "warp";
@@ -20,9 +21,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     pairwise::PATIENCE,
     pairwise::LEARNING_RATE,
     pairwise::regularization(0.1),
-    pairwise::POPULARITY_POWER,
-    pairwise::WEIGHTING,
-    pairwise::HALF_LIFE_DAYS,
+    pairwise::popularity_power(0.0),
+    WEIGHTING,
+    HALF_LIFE_DAYS,
     pairwise::fold_in_epochs(10),
     OptionSpec::count("max_draws", 50, 1, 10_000, "products looked at to find one that is ranked too high"),
 ];

@@ -201,6 +201,22 @@ fn neighbours_are_sorted_and_never_the_product_itself() {
     }
 }
 
+/// Whoever ranks by item number looks as if it knew something.
+#[test]
+fn of_whom_nothing_is_known_nothing_is_made_up() {
+    let shop = shop();
+    let nobody: [&[HistoryItem]; 2] = [&[], &[HistoryItem { item: 999_999, weight: 1.0, timestamp: 0 }]];
+    for spec in MODELS {
+        let model = fit(spec, &shop, 1);
+        for history in nobody {
+            let scores = scores(model.as_ref(), history, shop.newest_timestamp());
+            let is_silent = scores.iter().all(|score| *score == f32::NEG_INFINITY);
+            let ranks = scores.iter().any(|score| *score != scores[0]);
+            assert!(is_silent || ranks, "{}: all products got {}", spec.name, scores[0]);
+        }
+    }
+}
+
 #[test]
 fn a_fit_can_be_cancelled() {
     let shop = shop();

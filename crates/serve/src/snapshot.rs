@@ -16,12 +16,13 @@ pub struct ModelSet {
     index: FxHashMap<ProductId, u32>,
     /// As the training named them: the last that is personal speaks for shoppers.
     models: Vec<Box<dyn Model>>,
+    /// Of these, the first that knows what goes with a product.
+    item_to_item: Option<usize>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
     trending: Vec<(u32, f32)>,
 }
 
-const ITEM_TO_ITEM: &str = "item-knn";
 /// The file of a registry version that numbers the products: a JSON list of ids.
 pub const ITEMS_FILE: &str = "items.json";
 
@@ -77,7 +78,11 @@ impl ModelSet {
             model.score(&History { items: &[], now }, &mut scores);
             rank::top_k(&scores, items.len())
         };
-        Self { popular: ranking("popular"), trending: ranking("trending"), version, created_at, items, index, models }
+        let (popular, trending) = (ranking("popular"), ranking("trending"));
+        let knows_neighbours =
+            |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
+        let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
+        Self { version, created_at, items, index, models, item_to_item, popular, trending }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -101,7 +106,7 @@ impl ModelSet {
     }
 
     pub(crate) fn item_to_item(&self) -> Option<&dyn Model> {
-        self.model(ITEM_TO_ITEM)
+        self.item_to_item.map(|at| self.models[at].as_ref())
     }
 
     pub(crate) fn popular(&self) -> &[(u32, f32)] {

@@ -85,21 +85,13 @@ pub(crate) fn ladder<'a>(
     })
 }
 
-/// Scores every item for these seeds; products without any evidence (score not above zero from a neighbour model) are
-/// left to the rungs below.
+/// Scores every item for these seeds; products that the model cannot score are left to the rungs below.
 fn scored<'a>(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<List<'a>> {
     if seeds.is_empty() {
         return None;
     }
     let mut scores = vec![0.0; snapshot.models.n_items()];
     model.score(&History { items: seeds, now }, &mut scores);
-    if model.name() == "item-knn" {
-        for score in &mut scores {
-            if *score <= 0.0 {
-                *score = f32::NEG_INFINITY;
-            }
-        }
-    }
     Some(List::Scored { scores, best: Vec::new() })
 }
 

@@ -124,6 +124,17 @@ fn whichever_personal_model_was_trained_speaks() {
 }
 
 #[test]
+fn a_product_page_asks_whichever_model_knows_what_goes_with_a_product() {
+    let page = Query { products: vec![id(3)], ..query(2) };
+    for name in ["item-knn", "rp3beta", "slim", "ease", "markov", "ials"] {
+        let slate = ask(&shop(&["popular", name]), &Shopper::default(), &page);
+        assert_eq!(slate.strategy, "item_to_item", "{name}: {slate:?}");
+        assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "{name}: {slate:?}");
+        assert_eq!(slate.items[0].reason, Reason::SimilarTo { seed_product_id: id(3) }, "{name}");
+    }
+}
+
+#[test]
 fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let bought = shopper(&[(EventKind::OrderCompleted, 3)]);
     let slate = ask(&shop(ALL), &bought, &query(N));

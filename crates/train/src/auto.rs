@@ -1,5 +1,8 @@
 //! Finding a model for data that nobody has looked at, within a time: defaults of every model that suits the data, tuning of
 //! the promising ones, a blend of the best. All on validation cases; a test part is for whoever reports the winner.
+//!
+//! What comes later, after what is cheaper or has had less tuning, wins only if it is better beyond noise: the highest of
+//! many figures on the same cases is partly luck.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -9,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
 use crate::evaluate::{EvaluateError, Run, run};
+use crate::metrics::{N_RESAMPLES, paired};
 use crate::split::{Part, Split, SplitSpec, split};
-use crate::tune::{self, Limits, Metric, Outcome, Search, Trial, TuneError, TuneSpec, Watch};
+use crate::tune::{self, Limits, Metric, Outcome, Parallel, Search, TuneError, TuneSpec, Watch};
 
 /// What the command line and a recipe call it; it is no model of the catalogue, for it takes time and splits.
 pub const NAME: &str = "auto";
@@ -98,20 +102,35 @@ pub fn evaluate(
 ) -> Result<AutoRun, AutoError> {
     let validation = SplitSpec { part: Part::Validation, ..split_spec.clone() };
     let folds = validation.folds().iter().map(|fold| split(dataset, fold, spec.seed)).collect::<Result<Vec<_>, _>>();
-    let tried = choose(&folds.map_err(EvaluateError::from)?, &suits(dataset), spec, context.cancelled, watch)?;
-    let winner = winner(&tried).ok_or(AutoError::OutOfTime { budget: spec.budget })?.clone();
+    let choice = choose(&folds.map_err(EvaluateError::from)?, &suits(dataset), spec, context.cancelled, watch)?;
+    let winner = choice.winner().ok_or(AutoError::OutOfTime { budget: spec.budget })?.clone();
     let run = run(dataset, split_spec, &winner.model, &winner.options, ks, context)?;
-    Ok(AutoRun { run, winner, tried })
+    Ok(AutoRun { run, winner, tried: choice.tried })
 }
 
-/// The best of what was tried, the earlier of equals.
-pub fn winner(tried: &[Tried]) -> Option<&Tried> {
-    let judged = tried.iter().filter_map(|tried| Some((tried, tried.value?)));
-    let best = judged.fold(None, |best: Option<(&Tried, f64)>, next| match best {
-        Some((_, value)) if value >= next.1 => best,
-        _ => Some(next),
-    });
-    best.map(|(tried, _)| tried)
+/// What was tried, in that order, and what won.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub tried: Vec<Tried>,
+    winner: Option<usize>,
+}
+
+impl Choice {
+    /// `None` when there was time for nothing.
+    pub fn winner(&self) -> Option<&Tried> {
+        self.winner.map(|at| &self.tried[at])
+    }
+}
+
+/// Each that is better than the winner so far takes its place if the 95 % interval of the paired difference is above 0.
+fn winner(tried: &[(Tried, Vec<f64>)], seed: u64) -> Option<usize> {
+    let judged = (0..tried.len()).filter(|&at| tried[at].0.value.is_some());
+    judged.reduce(|so_far, next| {
+        let ((before, cases_before), (after, cases_after)) = (&tried[so_far], &tried[next]);
+        let is_better =
+            after.value > before.value && paired(cases_before, cases_after, N_RESAMPLES, seed).ci95[0] > 0.0;
+        if is_better { next } else { so_far }
+    })
 }
 
 /// What a watcher hears of.
@@ -134,7 +153,7 @@ const N_TRIALS_MAX: usize = 500;
 /// Sources of a blend, at most.
 const N_SOURCES_MAX: usize = 4;
 
-/// Everything that was tried within the budget, in that order.
+/// Tries within the budget, cheap models first, and says what won.
 ///
 /// # Errors
 /// Of the options that the catalogue declares; what fails on the data is an outcome.
@@ -144,31 +163,40 @@ pub fn choose(
     spec: AutoSpec,
     cancelled: &AtomicBool,
     watch: &(dyn Fn(Event<'_>) + Sync),
-) -> Result<Vec<Tried>, AutoError> {
+) -> Result<Choice, AutoError> {
     let start = Instant::now();
-    let mut choice = Choice { splits, spec, start, cancelled, watch, tried: Vec::new() };
-    let singles = catalogue::MODELS.iter().filter(|model| !model.takes_source_options && model.suits.fits(has));
-    for model in singles {
-        choice.with_defaults(model)?;
+    let mut trying = Trying { splits, spec, start, cancelled, watch, tried: Vec::new() };
+    for model in family(has) {
+        trying.with_defaults(model)?;
     }
-    let promising = choice.promising();
+    let promising = trying.promising();
     for (position, model) in promising.iter().enumerate() {
-        choice.tuned(model, promising.len() - position)?;
+        trying.tuned(model, promising.len() - position)?;
     }
-    choice.blends()?;
-    Ok(choice.tried)
+    trying.blends()?;
+    let winner = winner(&trying.tried, spec.seed);
+    Ok(Choice { tried: trying.tried.into_iter().map(|(tried, _)| tried).collect(), winner })
 }
 
-struct Choice<'a> {
+/// The models that suit the data, cheap ones first, so that a small budget is not spent before they had their turn.
+fn family(has: &Suits) -> Vec<&'static ModelSpec> {
+    let mut models: Vec<&ModelSpec> =
+        catalogue::MODELS.iter().filter(|model| !model.takes_source_options && model.suits.fits(has)).collect();
+    models.sort_by_key(|model| model.cost);
+    models
+}
+
+struct Trying<'a> {
     splits: &'a [Split],
     spec: AutoSpec,
     start: Instant,
     cancelled: &'a AtomicBool,
     watch: &'a (dyn Fn(Event<'_>) + Sync),
-    tried: Vec<Tried>,
+    /// With the metric of each case, to compare by.
+    tried: Vec<(Tried, Vec<f64>)>,
 }
 
-impl Choice<'_> {
+impl Trying<'_> {
     fn at(&self, share: f64) -> Instant {
         self.start + self.spec.budget.mul_f64(share)
     }
@@ -177,9 +205,9 @@ impl Choice<'_> {
         Limits { deadline: Some(deadline), cancelled: self.cancelled }
     }
 
-    fn add(&mut self, tried: Tried) {
+    fn add(&mut self, tried: Tried, cases: Vec<f64>) {
         (self.watch)(Event::Tried(&tried));
-        self.tried.push(tried);
+        self.tried.push((tried, cases));
     }
 
     fn with_defaults(&mut self, model: &ModelSpec) -> Result<(), AutoError> {
@@ -202,14 +230,16 @@ impl Choice<'_> {
             }
         };
         let task = TuneSpec { fixed: options.clone(), ..self.task(model) };
-        let trial = tune::assess(self.splits, &task, self.limits(deadline), &on_fit)?;
-        let (value, note) = match trial.map(|trial: Trial| trial.outcome) {
+        let judged = tune::assess(self.splits, &task, self.limits(deadline), &on_fit)?;
+        let (outcome, cases) = judged.map(|judged| (judged.trial.outcome, judged.cases)).unzip();
+        let (value, note) = match outcome {
             Some(Outcome::Complete { value } | Outcome::Pruned { value }) => (Some(value), None),
             Some(Outcome::Failed { error }) => (None, Some(error)),
             None => (None, Some("its time was up".to_owned())),
         };
         let seconds = started.elapsed().as_secs_f64();
-        self.add(Tried { stage, model: model.to_owned(), options, value, seconds, n_trials: 1, note });
+        let tried = Tried { stage, model: model.to_owned(), options, value, seconds, n_trials: 1, note };
+        self.add(tried, cases.unwrap_or_default());
         Ok(())
     }
 
@@ -219,6 +249,7 @@ impl Choice<'_> {
             fixed: Vec::new(),
             search: Search::Tpe,
             n_trials: N_TRIALS_MAX,
+            parallel: Parallel::ONE,
             metric: self.spec.metric,
             seed: self.spec.seed,
         }
@@ -227,7 +258,7 @@ impl Choice<'_> {
     /// The best figure of each model, best model first.
     fn best_of_each(&self) -> Vec<&Tried> {
         let mut best: Vec<&Tried> = Vec::new();
-        for tried in self.tried.iter().filter(|tried| tried.value.is_some()) {
+        for (tried, _) in self.tried.iter().filter(|(tried, _)| tried.value.is_some()) {
             match best.iter_mut().find(|other| other.model == tried.model) {
                 Some(other) if tried.value > other.value => *other = tried,
                 Some(_) => {}
@@ -266,8 +297,8 @@ impl Choice<'_> {
         {
             let options = best.options.clone().into_iter().collect();
             let (seconds, n_trials) = (started.elapsed().as_secs_f64(), tuned.trials.len());
-            let model = model.to_owned();
-            self.add(Tried { stage: Stage::Tuned, model, options, value: Some(value), seconds, n_trials, note: None });
+            let (stage, model, value) = (Stage::Tuned, model.to_owned(), Some(value));
+            self.add(Tried { stage, model, options, value, seconds, n_trials, note: None }, tuned.best_cases);
         }
         Ok(())
     }
@@ -335,22 +366,53 @@ mod tests {
     #[test]
     fn every_suitable_model_is_tried_and_the_best_wins() {
         let has = Suits { n_items_max: 20, ..Suits::ANYTHING };
-        let tried = choose(&[toy()], &has, spec(Duration::from_secs(4)), &NEVER, &|_| {}).unwrap();
+        let choice = choose(&[toy()], &has, spec(Duration::from_secs(4)), &NEVER, &|_| {}).unwrap();
+        let tried = &choice.tried;
         let with_defaults: Vec<&str> =
             tried.iter().filter(|t| t.stage == Stage::Defaults).map(|t| t.model.as_str()).collect();
-        let suitable = catalogue::MODELS.iter().filter(|m| !m.takes_source_options && m.suits.fits(&has));
-        assert_eq!(with_defaults, suitable.map(|m| m.name).collect::<Vec<_>>());
+        assert_eq!(with_defaults, family(&has).iter().map(|m| m.name).collect::<Vec<_>>());
         assert!(!with_defaults.contains(&"trending"), "the toy has no time");
-        let winner = winner(&tried).unwrap();
-        assert!(tried.iter().all(|t| t.value <= winner.value));
+        let winner = choice.winner().unwrap();
         assert!(winner.value > tried[0].value, "two crowds want different products: {winner:?}");
+    }
+
+    #[test]
+    fn cheap_models_come_first() {
+        let has = Suits { n_items_max: 20, ..Suits::ANYTHING };
+        let at = |name: &str| family(&has).iter().position(|model| model.name == name);
+        let sessions = Suits { sessions: true, ..has };
+        let of_sessions = family(&sessions);
+        assert!(at("popular") < at("item-knn") && at("ease") < at("fm") && at("markov").is_none());
+        let markov = of_sessions.iter().position(|model| model.name == "markov");
+        assert!(markov < of_sessions.iter().position(|model| model.name == "ials"), "it only counts");
+    }
+
+    #[test]
+    fn what_comes_later_wins_only_beyond_noise() {
+        let tried = |model: &str, cases: &[f64]| {
+            let value = Some(cases.iter().sum::<f64>() / cases.len() as f64);
+            let (stage, model) = (Stage::Defaults, model.to_owned());
+            (Tried { stage, model, options: vec![], value, seconds: 1.0, n_trials: 1, note: None }, cases.to_vec())
+        };
+        let simple: Vec<f64> = (0..100).map(|case| f64::from(case % 5) / 5.0).collect();
+        let lucky: Vec<f64> = simple.iter().enumerate().map(|(i, x)| x + [0.3, -0.28][i % 2]).collect();
+        let better: Vec<f64> = simple.iter().map(|x| x + 0.02).collect();
+        assert!(winner(&[], 1).is_none());
+        assert_eq!(
+            winner(&[tried("item-knn", &simple), tried("neumf", &lucky)], 1),
+            Some(0),
+            "it is 0.01 ahead by luck"
+        );
+        assert_eq!(winner(&[tried("item-knn", &simple), tried("ials", &better)], 1), Some(1));
+        let failed = (Tried { value: None, ..tried("ease", &simple).0 }, vec![]);
+        assert_eq!(winner(&[failed, tried("ials", &simple), tried("neumf", &simple)], 1), Some(1));
     }
 
     #[test]
     fn without_time_nothing_wins() {
         let has = Suits { n_items_max: 20, ..Suits::ANYTHING };
         let cancelled = AtomicBool::new(true);
-        let tried = choose(&[toy()], &has, spec(Duration::from_secs(9)), &cancelled, &|_| {}).unwrap();
-        assert!(winner(&tried).is_none() && tried.iter().all(|t| t.note.is_some()));
+        let choice = choose(&[toy()], &has, spec(Duration::from_secs(9)), &cancelled, &|_| {}).unwrap();
+        assert!(choice.winner().is_none() && choice.tried.iter().all(|t| t.note.is_some()));
     }
 }

@@ -12,7 +12,7 @@ use crate::beyond::{Crowd, coverage, exposures};
 use crate::dataset::{Dataset, DatasetError};
 use crate::groups::{self, AgeCounts, ProductAge, UserGroup};
 use crate::split::{Case, Split, SplitSpec, split};
-use crate::{metrics, ratings};
+use crate::{memory, metrics, ratings};
 
 /// What `vitrina evaluate` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,7 +113,7 @@ pub fn run(
         folds: if folds.metrics.len() > 1 { folds.metrics } else { Vec::new() },
         fit_seconds: folds.fit_seconds,
         score_seconds: folds.score_seconds,
-        peak_rss_bytes: peak_rss_bytes(),
+        peak_rss_bytes: memory::peak().unwrap_or(0),
     };
     Ok(Run { report, cases: folds.cases })
 }
@@ -272,10 +272,4 @@ impl Judged {
         let intervals = metrics::bootstrap_ci95(&self.cases, metrics::N_RESAMPLES, seed);
         (means, names.into_iter().zip(intervals.into_iter().map(|(low, high)| [low, high])).collect())
     }
-}
-
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|line| line.split_ascii_whitespace().next()?.parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
 }

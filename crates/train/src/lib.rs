@@ -6,6 +6,7 @@ pub mod beyond;
 pub mod dataset;
 pub mod evaluate;
 pub mod groups;
+mod memory;
 pub mod metrics;
 pub mod pipeline;
 pub mod ratings;

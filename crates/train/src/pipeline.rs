@@ -222,14 +222,14 @@ fn choose(
             progress(Step { name: format!("auto {}", p.model), done: p.step as u64, of: p.n_steps as u64 });
         }
     };
-    let tried = auto::choose(&[validation], &has, spec, cancelled, &watch)?;
-    let winner = auto::winner(&tried).ok_or(auto::AutoError::OutOfTime { budget })?;
+    let choice = auto::choose(&[validation], &has, spec, cancelled, &watch)?;
+    let winner = choice.winner().ok_or(auto::AutoError::OutOfTime { budget })?;
     let said = format!(
-        "auto chose {} ({}) with {GATE_METRIC} {:.4} on validation, the best of {}",
+        "auto chose {} ({}) with {GATE_METRIC} {:.4} on validation, out of {}",
         winner.model,
         winner.stage,
         winner.value.unwrap_or(0.0),
-        tried.len()
+        choice.tried.len()
     );
     Ok(Chosen { recipe: with_winner(recipe, winner), said })
 }

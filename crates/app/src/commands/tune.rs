@@ -60,6 +60,7 @@ fn search(args: &Tune, dataset: &Dataset, test: &SplitSpec, limits: Limits<'_>) 
         fixed: args.set.clone(),
         search: args.search,
         n_trials: args.trials,
+        parallel: args.parallel,
         metric: args.metric,
         seed: args.seed,
     };

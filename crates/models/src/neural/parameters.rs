@@ -92,13 +92,12 @@ pub(crate) fn truncated_normal(random: &mut impl Rng) -> f32 {
     }
 }
 
-/// Kingma & Ba, *Adam* (ICLR 2015), with the decoupled weight decay of Loshchilov & Hutter (ICLR 2019).
+/// Kingma & Ba, *Adam* (ICLR 2015).
 ///
-/// Rows that a batch does not touch stay as they are, moments and decay included: a step costs what the batch touches,
+/// Rows that a batch does not touch stay as they are, moments included: a step costs what the batch touches,
 /// not what the catalogue holds.
 pub(crate) struct Adam {
     learning_rate: f32,
-    weight_decay: f32,
     n_steps: i32,
     /// First and second moment of each parameter.
     moments: Vec<(Vec<f32>, Vec<f32>)>,
@@ -108,20 +107,16 @@ const BETA: (f32, f32) = (0.9, 0.98);
 const EPSILON: f32 = 1e-8;
 
 impl Adam {
-    pub fn new(parameters: &Parameters, learning_rate: f32, weight_decay: f32) -> Self {
+    pub fn new(parameters: &Parameters, learning_rate: f32) -> Self {
         let zeros = |m: &Matrix| (vec![0.0; m.values.len()], vec![0.0; m.values.len()]);
-        Self { learning_rate, weight_decay, n_steps: 0, moments: parameters.matrices.iter().map(zeros).collect() }
+        Self { learning_rate, n_steps: 0, moments: parameters.matrices.iter().map(zeros).collect() }
     }
 
     /// One step against the gradients.
     pub fn step(&mut self, parameters: &mut Parameters, gradients: Gradients) {
         self.n_steps += 1;
         let correction = |beta: f32| 1.0 - beta.powi(self.n_steps);
-        let step = AdamStep {
-            rate: self.learning_rate / correction(BETA.0),
-            second: 1.0 / correction(BETA.1),
-            decay: 1.0 - self.learning_rate * self.weight_decay,
-        };
+        let step = AdamStep { rate: self.learning_rate / correction(BETA.0), second: 1.0 / correction(BETA.1) };
         let all = parameters.matrices.iter_mut().zip(&mut self.moments).zip(gradients.parameters);
         for ((matrix, (first, second)), gradient) in all {
             let width = matrix.n_cols;
@@ -143,7 +138,6 @@ impl Adam {
 struct AdamStep {
     rate: f32,
     second: f32,
-    decay: f32,
 }
 
 impl AdamStep {
@@ -152,7 +146,7 @@ impl AdamStep {
             for (((x, m), v), g) in values.iter_mut().zip(first).zip(second).zip(gradient) {
                 *m = BETA.0 * *m + (1.0 - BETA.0) * g;
                 *v = BETA.1 * *v + (1.0 - BETA.1) * g * g;
-                *x = *x * self.decay - self.rate * *m / ((*v * self.second).sqrt() + EPSILON);
+                *x -= self.rate * *m / ((*v * self.second).sqrt() + EPSILON);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Models that read a history in order and say what comes next: everything but the network that reads.
 
 use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng, rngs::SmallRng, rngs::StdRng};
+use rand::{SeedableRng, rngs::SmallRng, rngs::StdRng};
 
 use super::items::Items;
 use super::ops::Draw;
@@ -9,7 +9,9 @@ use super::parameters::{Parameter, Parameters};
 use super::tape::{Tape, Var};
 use super::training::{self, Network, Schedule, Shard};
 use crate::linalg::padded;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
+use crate::pairwise::popularity;
+use crate::sgd::Lottery;
 use crate::weighting::Weighting;
 use crate::{
     Contribution, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
@@ -27,37 +29,23 @@ pub(crate) trait Encoder: Sized + Send + Sync {
 }
 
 pub(crate) const FACTORS: OptionSpec =
-    OptionSpec::count("factors", 64, 16, 1024, "numbers per product, rounded up to a multiple of 16");
+    OptionSpec::count("factors", 64, 16, 1024, "numbers per product, rounded up to a multiple of 16")
+        .search(Range::Log(32.0, 256.0));
 pub(crate) const MAX_LENGTH: OptionSpec =
     OptionSpec::count("max_length", 50, 2, 1000, "products of a history that are read, the last ones");
-pub(crate) const EPOCHS: OptionSpec = OptionSpec::count("epochs", 60, 1, 10_000, "times through the data at most");
-pub(crate) const PATIENCE: OptionSpec = OptionSpec::count(
-    "patience",
-    5,
-    0,
-    1000,
-    "epochs without a better NDCG of held-out users before the fit stops; 0 goes through all",
-);
-pub(crate) const LEARNING_RATE: OptionSpec = OptionSpec::number("learning_rate", 0.001, 1e-6, 1.0, "of Adam");
-pub(crate) const DROPOUT: OptionSpec =
-    OptionSpec::number("dropout", 0.3, 0.0, 0.95, "share of numbers left out at random in training");
-pub(crate) const BATCH: OptionSpec =
-    OptionSpec::count("batch", 2048, 1, 1_000_000, "products learned from in one step");
-pub(crate) const NEGATIVES: OptionSpec =
-    OptionSpec::count("negatives", 256, 1, 100_000, "products drawn to compare the wanted ones with");
-pub(crate) const NEGATIVE_POWER: OptionSpec = OptionSpec::number(
-    "negative_power",
-    0.5,
-    0.0,
-    1.0,
-    "products are drawn in proportion to their events to this power; 0 draws all alike",
-);
+pub(crate) const EPOCHS: OptionSpec = training::epochs(60);
+pub(crate) const PATIENCE: OptionSpec = training::patience(5);
+pub(crate) const LEARNING_RATE: OptionSpec = training::learning_rate(0.001);
+pub(crate) const DROPOUT: OptionSpec = training::dropout(0.3, "share of numbers left out at random in training");
+pub(crate) const BATCH: OptionSpec = training::batch(2048, "products learned from in one step");
+pub(crate) const NEGATIVES: OptionSpec = training::negatives(256);
 pub(crate) const LOSS: OptionSpec = OptionSpec::choice(
     "loss",
     "softmax",
     &["softmax", "gbce"],
     "softmax: cross-entropy over the wanted product and the drawn ones; gbce: gSASRec's generalised binary cross-entropy",
-);
+)
+.search(Range::Words);
 pub(crate) const CALIBRATION: OptionSpec =
     OptionSpec::number("calibration", 0.75, 0.0, 1.0, "gbce only: 1 for calibrated probabilities, 0 for plain BCE");
 pub(crate) const WEIGHTING: OptionSpec = OptionSpec::choice(
@@ -65,7 +53,8 @@ pub(crate) const WEIGHTING: OptionSpec = OptionSpec::choice(
     "log",
     &["binary", "log", "weights"],
     "what a strong event counts as a wanted product: 1, log2(1 + weight), or its weight",
-);
+)
+.search(Range::Words);
 
 /// Products of a shard: long enough for the kernels, short enough for the second cache.
 const SHARD: usize = 512;
@@ -107,19 +96,11 @@ pub(crate) fn fit<E: Encoder>(
     options: &Options,
     context: &FitContext<'_>,
 ) -> Result<NextItem<E>> {
-    let schedule = Schedule {
-        name: E::NAME,
-        epochs: options.count("epochs"),
-        patience: options.count("patience"),
-        learning_rate: options.number("learning_rate") as f32,
-        weight_decay: 0.0,
-        batch: options.count("batch"),
-        shard: SHARD,
-    };
+    let schedule = Schedule::new(E::NAME, options, SHARD);
     training::fit(schedule, data.interactions, context, |interactions| {
         let (net, parameters) = Net::<E>::declare(options, interactions.n_items(), context.seed);
         let windows = Windows::new(interactions, net.max_length, options, context.seed);
-        let lottery = Lottery::new(interactions, options.number("negative_power"));
+        let lottery = lottery(interactions, options);
         Ok((Learning { options, net, windows, lottery, n_items: interactions.n_items() }, parameters))
     })
 }
@@ -180,29 +161,9 @@ impl Windows {
     }
 }
 
-/// Draws products in proportion to a power of their number of events.
-pub(crate) struct Lottery {
-    /// Sums up to each product, itself included.
-    sums: Vec<f64>,
-}
-
-impl Lottery {
-    pub fn new(interactions: &Interactions, power: f64) -> Self {
-        let mut counts = vec![1.0f64; interactions.n_items()];
-        interactions.cells().for_each(|cell| counts[cell.item as usize] += 1.0);
-        let mut total = 0.0;
-        let sums = counts.into_iter().map(|count| {
-            total += count.powf(power);
-            total
-        });
-        Self { sums: sums.collect() }
-    }
-
-    pub fn draw(&self, random: &mut SmallRng) -> u32 {
-        let total = self.sums.last().copied().unwrap_or(0.0);
-        let at = random.random::<f64>() * total;
-        self.sums.partition_point(|&sum| sum <= at).min(self.sums.len().saturating_sub(1)) as u32
-    }
+/// Draws products with a chance in proportion to (1 + their events)^power.
+pub(crate) fn lottery(interactions: &Interactions, options: &Options) -> Lottery {
+    Lottery::new(&popularity(interactions, options.number(training::NEGATIVE_POWER.key)))
 }
 
 struct Learning<'o, E> {
@@ -345,16 +306,11 @@ mod tests {
     }
 
     #[test]
-    fn the_lottery_follows_the_power() {
+    fn products_are_drawn_by_their_events() {
         let cells = [0, 0, 0, 1].map(|item| Interaction { user: 0, item, weight: 1.0, timestamp: 0 });
         let interactions = Interactions::new(1, 3, &cells).unwrap();
-        let mut random = SmallRng::seed_from_u64(1);
-        let mut share_of_0 = |power| {
-            let lottery = Lottery::new(&interactions, power);
-            (0..7000).filter(|_| lottery.draw(&mut random) == 0).count() as f64 / 7000.0
-        };
-        // Each product counts one more than its events: 4, 2 and 1 of 7.
-        assert!((share_of_0(1.0) - 4.0 / 7.0).abs() < 0.03);
-        assert!((share_of_0(0.0) - 1.0 / 3.0).abs() < 0.03);
+        // Each product counts one more than its events.
+        assert_eq!(popularity(&interactions, 1.0), [4.0, 2.0, 1.0]);
+        assert_eq!(popularity(&interactions, 0.5), [2.0, 2f32.sqrt(), 1.0]);
     }
 }

@@ -1,4 +1,4 @@
-//! Epochs of steps over batches, until held-out users no longer gain.
+//! Epochs of steps over batches, until held-out users no longer gain; the options and the schedule of such a fit.
 
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -6,8 +6,46 @@ use rayon::prelude::*;
 
 use super::parameters::{Adam, Parameters};
 use super::tape::{Tape, Var};
+use crate::options::{OptionSpec, Range};
+use crate::stopping::Best;
 use crate::validation::HeldOut;
-use crate::{FitContext, Interactions, Loss, Model, Result};
+use crate::{FitContext, Interactions, Loss, Model, Options, Result};
+
+pub(crate) const fn epochs(default: usize) -> OptionSpec {
+    OptionSpec::count("epochs", default, 1, 10_000, "times through the data at most")
+}
+pub(crate) const fn patience(default: usize) -> OptionSpec {
+    OptionSpec::count(
+        "patience",
+        default,
+        0,
+        1000,
+        "epochs without a better NDCG of held-out users before the fit stops; 0 goes through all",
+    )
+}
+pub(crate) const fn learning_rate(default: f64) -> OptionSpec {
+    OptionSpec::number("learning_rate", default, 1e-6, 1.0, "of Adam").search(Range::Log(3e-4, 1e-2))
+}
+/// `about` says what is left out.
+pub(crate) const fn dropout(default: f64, about: &'static str) -> OptionSpec {
+    OptionSpec::number("dropout", default, 0.0, 0.95, about).search(Range::Linear(0.0, 0.7))
+}
+/// `about` says what a batch is a number of.
+pub(crate) const fn batch(default: usize, about: &'static str) -> OptionSpec {
+    OptionSpec::count("batch", default, 1, 1_000_000, about)
+}
+pub(crate) const fn negatives(default: usize) -> OptionSpec {
+    OptionSpec::count("negatives", default, 1, 100_000, "products drawn to compare the wanted ones with")
+        .search(Range::Log(16.0, 1024.0))
+}
+pub(crate) const NEGATIVE_POWER: OptionSpec = OptionSpec::number(
+    "negative_power",
+    0.5,
+    0.0,
+    1.0,
+    "products are drawn in proportion to their events to this power; 0 draws all alike",
+)
+.search(Range::Linear(0.0, 1.0));
 
 /// A network with its data: something that has a loss.
 pub(crate) trait Network: Sync {
@@ -39,10 +77,23 @@ pub(crate) struct Schedule {
     /// Epochs without a better one before the fit stops; 0 goes through all of them without judging.
     pub patience: usize,
     pub learning_rate: f32,
-    pub weight_decay: f32,
     /// Size of a batch and of the shards it is cut into.
     pub batch: usize,
     pub shard: usize,
+}
+
+impl Schedule {
+    /// From the options that this module declares.
+    pub fn new(name: &'static str, options: &Options, shard: usize) -> Self {
+        Self {
+            name,
+            epochs: options.count("epochs"),
+            patience: options.count("patience"),
+            learning_rate: options.number("learning_rate") as f32,
+            batch: options.count("batch"),
+            shard,
+        }
+    }
 }
 
 /// The end of the history that judges lose, as a share of it.
@@ -68,23 +119,19 @@ pub(crate) fn fit<N: Network>(
     };
     let (network, parameters) = start(held_out.as_ref().map_or(interactions, |held_out| &held_out.train))?;
     let mut fit = Fit::new(schedule, &network, parameters, context.seed);
-    let mut best: Option<(f64, usize, Parameters)> = None;
+    let (mut best, mut kept) = (Best::new(schedule.patience), None);
     for epoch in 1..=schedule.epochs {
         let train = fit.epoch(context)?;
         let ndcg = held_out.as_ref().map(|held_out| held_out.ndcg(&network.model(fit.parameters.clone()), TOP));
         context.epoch(schedule.name, epoch, schedule.epochs, Loss { train, validation_ndcg: ndcg })?;
-        if let Some(ndcg) = ndcg {
-            match &best {
-                Some((so_far, at, _)) if ndcg <= *so_far => {
-                    if epoch - at >= schedule.patience {
-                        break;
-                    }
-                }
-                _ => best = Some((ndcg, epoch, fit.parameters.clone())),
-            }
+        let Some(ndcg) = ndcg else { continue };
+        if best.improves(epoch, ndcg) {
+            kept = Some(fit.parameters.clone());
+        } else if best.is_over(epoch) {
+            break;
         }
     }
-    Ok(network.model(best.map_or(fit.parameters, |(_, _, parameters)| parameters)))
+    Ok(network.model(kept.unwrap_or(fit.parameters)))
 }
 
 struct Fit<'a, N> {
@@ -101,7 +148,7 @@ struct Fit<'a, N> {
 impl<'a, N: Network> Fit<'a, N> {
     fn new(schedule: Schedule, network: &'a N, parameters: Parameters, seed: u64) -> Self {
         let sizes = network.sizes();
-        let adam = Adam::new(&parameters, schedule.learning_rate, schedule.weight_decay);
+        let adam = Adam::new(&parameters, schedule.learning_rate);
         let order = (0..sizes.len()).collect();
         Self { schedule, network, parameters, adam, sizes, order, random: StdRng::seed_from_u64(seed), step: 0 }
     }

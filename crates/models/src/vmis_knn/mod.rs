@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 
 use self::index::{MAX_MATCHES, Match, Near, SessionIndex};
 use crate::model::by_size;
-use crate::options::OptionSpec;
+use crate::options::{OptionSpec, Range};
 use crate::rank::Best;
 use crate::sessions::{GAP_MINUTES, sessions};
 use crate::{
@@ -30,8 +30,9 @@ pub const NAME: &str = "vmis-knn";
 pub const ABOUT: &str = "what people with a similar session went on to";
 
 pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::count("sessions", 1000, 1, 1_000_000, "most recent sessions with a product of the history to look at"),
-    OptionSpec::count("neighbours", 500, 1, 1_000_000, "most similar ones of them that vote"),
+    OptionSpec::count("sessions", 1000, 1, 1_000_000, "most recent sessions with a product of the history to look at")
+        .search(Range::Log(100.0, 5000.0)),
+    OptionSpec::count("neighbours", 500, 1, 1_000_000, "most similar ones of them that vote").search(Range::Log(50.0, 2000.0)),
     GAP_MINUTES,
     OptionSpec::count(
         "session_length",
@@ -53,20 +54,23 @@ pub const OPTIONS: &[OptionSpec] = &[
         0.01,
         1e6,
         "exponential only: steps back after which a product counts 1/e",
-    ),
+    )
+    .search(Range::Log(0.5, 10.0)),
     OptionSpec::choice(
         "similarity",
         "dot",
         &["dot", "cosine"],
         "of a session: the summed weights of shared products, or that over the root of the session's length",
-    ),
+    )
+    .search(Range::Words),
     OptionSpec::number(
         "half_life_days",
         0.0,
         0.0,
         3650.0,
         "days after which a session's vote counts half; 0 means never",
-    ),
+    )
+    .search(Range::Log(7.0, 3650.0)),
     OptionSpec::number(
         "match_slope",
         0.0,
@@ -80,21 +84,24 @@ pub const OPTIONS: &[OptionSpec] = &[
         0.0,
         1e6,
         "steps from the shared product, within the session that votes, after which a product counts 1/e; 0 for all alike",
-    ),
+    )
+    .search(Range::Log(0.5, 20.0)),
     OptionSpec::number(
         "match_idf",
         1.0,
         0.0,
         4.0,
         "exponent of a shared product's log inverse share of sessions: what is rare says more of who is similar",
-    ),
+    )
+    .search(Range::Linear(0.0, 2.0)),
     OptionSpec::number(
         "idf",
         1.0,
         0.0,
         4.0,
         "exponent of a product's log inverse share of sessions: favours rare products",
-    ),
+    )
+    .search(Range::Linear(0.0, 2.0)),
     OptionSpec::choice(
         "returns",
         "learned",

@@ -1,5 +1,6 @@
 //! The trials of a search, one line of JSON each, in a file that only grows: whatever is cut off goes on from there.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -51,7 +52,12 @@ impl TrialLog {
         }
         let trials =
             lines.map(|(line, bytes)| serde_json::from_slice(bytes).map_err(|error| wrong(line, error.to_string())));
-        let trials = trials.collect::<Result<_, _>>()?;
+        let trials = trials.collect::<Result<Vec<Trial>, _>>()?;
+        let mut numbers = BTreeSet::new();
+        if let Some(line) = trials.iter().position(|trial| !numbers.insert(trial.number)) {
+            let detail = format!("got trial {} once more; did two searches write here?", trials[line].number);
+            return Err(wrong(line + 1, detail));
+        }
         Ok((log, trials))
     }
 
@@ -128,6 +134,10 @@ mod tests {
         TrialLog::open(&path, &question("a")).unwrap();
         let error = TrialLog::open(&path, &question("b")).err().unwrap().to_string();
         assert!(error.contains("data: got \"a\", wanted \"b\""), "{error}");
+        let (mut log, _) = TrialLog::open(&path, &question("a")).unwrap();
+        (0..2).for_each(|_| log.append(&trial(7)).unwrap());
+        let error = TrialLog::open(&path, &question("a")).err().unwrap().to_string();
+        assert!(error.contains("line 3: got trial 7 once more"), "{error}");
         std::fs::write(&path, "no json\n").unwrap();
         assert!(TrialLog::open(&path, &question("a")).err().unwrap().to_string().contains("line 1"));
     }

@@ -161,7 +161,8 @@ mod tests {
             trial(3, Outcome::Complete { value: 0.2 }),
         ];
         let importance = vec![("alpha".to_owned(), 0.6), ("factors".to_owned(), 0.0)];
-        let tuned = Tuned { trials: trials_done, n_resumed: 0, ended: Ended::AllTrials, importance };
+        let tuned =
+            Tuned { trials: trials_done, best_cases: vec![], n_resumed: 0, ended: Ended::AllTrials, importance };
         let svg = trials(&tuned, "ials on tiny", "ndcg@20").unwrap();
         // Three dots of trials, three of the legend.
         assert_eq!(svg.matches("<circle").count(), 6, "{svg}");

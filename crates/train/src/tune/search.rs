@@ -50,12 +50,19 @@ const N_LOTS: usize = 8;
 const N_DRAWS: usize = 50;
 
 /// The options of the next trial, after trials at `past` points with what each came to (higher is better); the first
-/// trial has the declared defaults. `None` when there is nothing new to try.
+/// trial has the declared defaults. It is none of the `later` trials either. `None` when there is nothing new to try.
 ///
 /// Depends on its arguments alone, so that a search that was cut off goes on as if it had not been.
-pub fn next(search: Search, space: &Space, past: &[(Point, f64)], n_trials: usize, seed: u64) -> Option<Point> {
+pub fn next(
+    search: Search,
+    space: &Space,
+    past: &[(Point, f64)],
+    later: &BTreeSet<&Point>,
+    n_trials: usize,
+    seed: u64,
+) -> Option<Point> {
     let tried: BTreeSet<&Point> = past.iter().map(|(point, _)| point).collect();
-    let is_new = |point: &Point| !tried.contains(point);
+    let is_new = |point: &Point| !tried.contains(point) && !later.contains(point);
     if past.is_empty() {
         return Some(space.defaults());
     }
@@ -173,7 +180,7 @@ mod tests {
     fn searched(search: Search, space: &Space, n: usize, seed: u64) -> Vec<(Point, f64)> {
         let mut past = Vec::new();
         while past.len() < n {
-            let Some(point) = next(search, space, &past, n, seed) else { break };
+            let Some(point) = next(search, space, &past, &BTreeSet::new(), n, seed) else { break };
             let value = quality(&point);
             past.push((point, value));
         }
@@ -212,7 +219,7 @@ mod tests {
 
     fn searched_popular(space: &Space) -> Vec<(Point, f64)> {
         let mut past = Vec::new();
-        while let Some(point) = next(Search::Grid, space, &past, 10, 1) {
+        while let Some(point) = next(Search::Grid, space, &past, &BTreeSet::new(), 10, 1) {
             past.push((point, 0.0));
         }
         past

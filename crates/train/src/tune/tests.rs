@@ -1,5 +1,9 @@
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
 use models::{HistoryItem, Interaction, Interactions};
 
+use super::judging::falls_behind;
 use super::*;
 use crate::split::Case;
 
@@ -27,7 +31,15 @@ pub fn split() -> Split {
 }
 
 fn spec(model: &str, search: Search, n_trials: usize) -> TuneSpec {
-    TuneSpec { model: model.to_owned(), fixed: vec![], search, n_trials, metric: Metric::NDCG_20, seed: 3 }
+    TuneSpec {
+        model: model.to_owned(),
+        fixed: vec![],
+        search,
+        n_trials,
+        parallel: Parallel::ONE,
+        metric: Metric::NDCG_20,
+        seed: 3,
+    }
 }
 
 fn without_seconds(mut trials: Vec<Trial>) -> Vec<Trial> {
@@ -72,6 +84,54 @@ fn a_killed_search_goes_on_as_if_nothing_had_happened() {
     let other = TuneSpec { seed: 4, ..spec("item-knn", Search::Tpe, 14) };
     let error = tune(&splits, &other, Some(&cut), NO_LIMITS, &|_| {}).unwrap_err().to_string();
     assert!(error.contains("another question") && error.contains("seed"), "{error}");
+}
+
+#[test]
+fn trials_side_by_side_are_the_same_whichever_ends_first() {
+    let splits = [split()];
+    for search in [Search::Grid, Search::Random, Search::Tpe] {
+        let side_by_side = |n: usize, log: Option<&Path>, watch: &(dyn Fn(Watch<'_>) + Sync)| {
+            let parallel = Parallel::Trials(NonZeroUsize::new(n).unwrap());
+            tune(&splits, &TuneSpec { parallel, ..spec("item-knn", search, 16) }, log, NO_LIMITS, watch).unwrap()
+        };
+        let wanted = without_seconds(side_by_side(3, None, &|_| {}).trials);
+        // Every fourth step of a fit takes its time: trials end in another order.
+        let steps = AtomicUsize::new(0);
+        let slow = |watched: Watch<'_>| {
+            if matches!(watched, Watch::Fit(_)) && steps.fetch_add(1, Ordering::Relaxed).is_multiple_of(4) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trials.jsonl");
+        assert_eq!(without_seconds(side_by_side(3, Some(&path), &slow).trials), wanted, "{search:?}");
+        // A kill with three trials under way: some are in the log, an earlier one is not, and a line is cut off.
+        let log = std::fs::read_to_string(&path).unwrap();
+        let is_lost = |line: &str| line.contains("\"number\":8,") || line.contains("\"number\":10,");
+        let kept: Vec<&str> = log.lines().filter(|line| !is_lost(line)).take(12).collect();
+        std::fs::write(&path, kept.join("\n") + "\n{\"number\":10,\"opt").unwrap();
+        let resumed = side_by_side(3, Some(&path), &|_| {});
+        assert_eq!((resumed.n_resumed, resumed.ended), (11, Ended::AllTrials), "{search:?}");
+        assert_eq!(without_seconds(resumed.trials), wanted, "{search:?}");
+    }
+}
+
+#[test]
+fn as_many_trials_as_memory_allows_are_the_trials_asked_for() {
+    let tuned = tune(
+        &[split()],
+        &TuneSpec { parallel: Parallel::Auto, ..spec("item-knn", Search::Random, 5) },
+        None,
+        NO_LIMITS,
+        &|_| {},
+    );
+    let one_by_one = tune(&[split()], &spec("item-knn", Search::Random, 5), None, NO_LIMITS, &|_| {});
+    let options = |tuned: Result<Tuned, TuneError>| -> Vec<Point> {
+        tuned.unwrap().trials.into_iter().map(|trial| trial.options).collect()
+    };
+    assert_eq!(options(tuned), options(one_by_one));
+    assert_eq!("auto".parse(), Ok(Parallel::Auto));
+    assert!("0".parse::<Parallel>().unwrap_err().contains("from 1 on"));
 }
 
 #[test]
