@@ -1,8 +1,10 @@
 """Data and measures that the comparisons with Python libraries share: the split of the LightGCN repository, and the
-protocol of docs/quality.md, on its first users where a peer is slow."""
+protocol of docs/quality.md."""
 import json
 import pathlib
+import statistics
 import subprocess
+import time
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,9 +24,9 @@ def read(folder):
     return [sp.csr_matrix((np.ones(len(users), np.float32), (users, items)), shape) for users, items in cells]
 
 
-def ndcg_at_20(score, train, test, n_users=None):
+def ndcg_at_20(score, train, test):
     """Full ranking without the user's train items, ideal DCG with min(20, |test|); `score` takes numbers of users."""
-    users = np.flatnonzero(np.diff(test.indptr))[:n_users]
+    users = np.flatnonzero(np.diff(test.indptr))
     discounts = 1 / np.log2(np.arange(20) + 2)
     values = []
     for some in np.array_split(users, len(users) // 500 + 1):
@@ -38,6 +40,29 @@ def ndcg_at_20(score, train, test, n_users=None):
     return float(np.mean(values))
 
 
-def run_vitrina(binary, folder, model, *options):
+def run_vitrina(binary, folder, seed, model, **options):
     """One fit by `fit_bench`."""
-    return json.loads(subprocess.check_output([binary, folder, "1", model, *options]))
+    pairs = [f"{key}={value}" for key, value in options.items()]
+    return json.loads(subprocess.check_output([str(part) for part in (binary, folder, seed, model, *pairs)]))
+
+
+def timed(fit):
+    """What a fit returns, and its seconds on the clock and of all cores."""
+    start = time.perf_counter(), time.process_time()
+    fitted = fit()
+    return fitted, {"wall": time.perf_counter() - start[0], "cpu": time.process_time() - start[1]}
+
+
+def show(title, results, unit="fit"):
+    """Medians of each side, `results` being by name lists of {wall, cpu, ndcg@20}; Vitrina's runs come first."""
+    first = next(iter(results))
+    of = lambda name, key: statistics.median(np.concatenate([np.atleast_1d(run[key]) for run in results[name]]))
+    for name, runs in results.items():
+        wall, cpu = of(name, "wall"), of(name, "cpu")
+        peaks = [run["peak_mib"] for run in runs if "peak_mib" in run]
+        print(
+            f"{title}  {name:14} wall {wall:7.3f} s/{unit} ({wall / of(first, 'wall'):5.2f} × ours)"
+            f"  CPU {cpu:7.3f} s ({cpu / of(first, 'cpu'):5.2f} × ours)"
+            f"  NDCG@20 {np.mean([run['ndcg@20'] for run in runs]):.4f}" + (f"  peak {max(peaks):.0f} MiB" if peaks else ""),
+            flush=True,
+        )

@@ -9,11 +9,8 @@ folded in from their histories in Vitrina.
     python bench/bpr/compare.py --data DATA/gowalla --factors 64 --rounds 3
 """
 import argparse
-import json
 import os
 import pathlib
-import statistics
-import subprocess
 import sys
 import time
 
@@ -24,7 +21,7 @@ import numpy as np
 from implicit.cpu.bpr import BayesianPersonalizedRanking
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from lightgcn import ndcg_at_20, read
+from lightgcn import ndcg_at_20, read, run_vitrina, show
 
 
 def run_implicit(train, test, args, factors, seed):
@@ -40,19 +37,23 @@ def run_implicit(train, test, args, factors, seed):
 
     model.fit(train, show_progress=False, callback=callback)
     # Iteration 1 would also count the conversions before it.
-    return {"epoch_seconds": np.diff(wall).tolist(), "cpu_seconds": np.diff(cpu).tolist(), "ndcg@20": ndcg_at_20(lambda users: model.user_factors[users] @ model.item_factors.T, train, test)}
+    ndcg = ndcg_at_20(lambda users: model.user_factors[users] @ model.item_factors.T, train, test)
+    return {"wall": np.diff(wall), "cpu": np.diff(cpu), "ndcg@20": ndcg}
 
 
-def run_vitrina(args, factors, seed):
-    command = [args.binary, args.data, factors, args.epochs, args.rate, args.regularization, seed]
-    result = json.loads(subprocess.check_output([str(part) for part in command]))
-    return {key: value[1:] if isinstance(value, list) else value for key, value in result.items()}
+def run_ours(args, factors, seed):
+    run = run_vitrina(
+        args.binary, args.data, seed, "bpr", factors=factors, epochs=args.epochs, patience=0, learning_rate=args.rate,
+        regularization=args.regularization,
+    )
+    # As above: epoch 1 would also count what comes before it.
+    return run | {"wall": run["step_seconds"][1:], "cpu": run["step_cpu_seconds"][1:]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
-    parser.add_argument("--binary", default="target/release/examples/bpr_bench")
+    parser.add_argument("--binary", default="target/release/examples/fit_bench")
     parser.add_argument("--factors", type=int, nargs="+", default=[64])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--rate", type=float, default=0.05)
@@ -66,22 +67,14 @@ def main():
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.epochs} epochs")
     for factors in args.factors:
         runs = {
-            "vitrina": lambda seed: run_vitrina(args, factors, seed),
+            "vitrina": lambda seed: run_ours(args, factors, seed),
             "implicit": lambda seed: run_implicit(train, test, args, factors, seed),
         }
         results = {name: [] for name in runs}
         for seed in range(args.rounds):
             for name, run in runs.items():
                 results[name].append(run(seed))
-        of = lambda key, name: statistics.median(x for result in results[name] for x in result[key])
-        for name in runs:
-            wall, busy = of("epoch_seconds", name), of("cpu_seconds", name)
-            print(
-                f"{factors:5} factors  {name:9} wall {wall:7.3f} s/epoch ({wall / of('epoch_seconds', 'vitrina'):5.2f} × ours)"
-                f"  CPU {busy:7.3f} s ({busy / of('cpu_seconds', 'vitrina'):5.2f} × ours)"
-                f"  NDCG@20 {np.mean([result['ndcg@20'] for result in results[name]]):.4f}",
-                flush=True,
-            )
+        show(f"{factors:5} factors", results, "epoch")
 
 
 main()

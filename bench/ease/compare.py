@@ -9,7 +9,6 @@ place, NumPy by `inv` (LU) in f32 as in the paper's listing. `--items` keeps the
 import argparse
 import os
 import pathlib
-import statistics
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ sys.path.append(str(pathlib.Path(__file__).parent.parent))
 import numpy as np
 import scipy.linalg
 
-from lightgcn import ndcg_at_20, read, run_vitrina
+from lightgcn import ndcg_at_20, read, run_vitrina, show, timed
 
 
 def weights(inverse):
@@ -73,28 +72,22 @@ def main():
     train, test = train[:, popular], test[:, popular]
     with tempfile.TemporaryDirectory() as folder:
         write(folder, train, test)
-        seconds, ndcg = {}, {}
-
-        def note(name, elapsed, quality):
-            seconds.setdefault(name, []).append(elapsed)
-            ndcg[name] = quality
-
-        for round in range(args.rounds):
-            options = (f"regularization={args.regularization}", "neighbours=100000", "max_items=50000", "weighting=binary")
-            result = run_vitrina(args.binary, folder, "ease", *options)
-            note("vitrina", result["fit_seconds"][0], result["ndcg@20"])
-            for name, fit in (("numpy inv", numpy_fit), ("scipy potri", scipy_fit)):
-                start = time.perf_counter()
-                b = fit(train, args.regularization)
-                elapsed = time.perf_counter() - start
-                note(name, elapsed, ndcg_at_20(lambda users: train[users] @ b, train, test, n_users=2000) if round == 0 else ndcg[name])
+        peers = {"scipy potri": scipy_fit, "numpy inv": numpy_fit}
+        results = {"vitrina": []} | {name: [] for name in peers}
+        for seed in range(args.rounds):
+            run = run_vitrina(
+                args.binary, folder, seed, "ease", regularization=args.regularization, neighbours=100_000,
+                max_items=50_000, weighting="binary",
+            )
+            results["vitrina"].append(run | run["fit"])
+            for name, fit in peers.items():
+                b, times = timed(lambda: fit(train, args.regularization))
+                quality = results[name][0]["ndcg@20"] if seed else ndcg_at_20(lambda users: train[users] @ b, train, test)
                 del b
+                results[name].append(times | {"ndcg@20": quality})
 
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.items} products, λ {args.regularization}")
-    ours = statistics.median(seconds["vitrina"])
-    for name, times in seconds.items():
-        wall = statistics.median(times)
-        print(f"{name:12} fit {wall:7.2f} s ({wall / ours:5.2f} × ours)  NDCG@20 {ndcg[name]:.4f}")
+    show(f"{args.items} products", results)
 
 
 main()

@@ -9,11 +9,8 @@ medians and ratios, not seconds. Same factors, iterations, confidence and regula
     python bench/ials/compare.py --data DATA/gowalla --factors 64 256 --rounds 3
 """
 import argparse
-import json
 import os
 import pathlib
-import statistics
-import subprocess
 import sys
 import time
 
@@ -24,7 +21,7 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
-from lightgcn import ndcg_at_20, read
+from lightgcn import ndcg_at_20, read, run_vitrina, show
 
 
 def run_implicit(train, test, args, factors, use_cg, seed):
@@ -41,22 +38,22 @@ def run_implicit(train, test, args, factors, use_cg, seed):
 
     model.fit(train, show_progress=False, callback=callback)
     # Iteration 1 would also count the conversions before it.
-    return {"epoch_seconds": seconds, "cpu_seconds": np.diff(cpu)[1:].tolist(), "ndcg@20": ndcg_at_20(lambda users: model.user_factors[users] @ model.item_factors.T, train, test)}
+    ndcg = ndcg_at_20(lambda users: model.user_factors[users] @ model.item_factors.T, train, test)
+    return {"wall": seconds[1:], "cpu": np.diff(cpu)[1:], "ndcg@20": ndcg}
 
 
-def run_vitrina(args, factors, seed, steps):
-    options = {
-        "factors": factors, "epochs": args.epochs, "alpha": args.alpha, "regularization": args.alpha * args.regularization,
-        "regularization_power": 0, "steps": steps,
-    }
-    command = [args.binary, args.data, seed] + [f"{key}={value}" for key, value in options.items()]
-    return json.loads(subprocess.check_output([str(part) for part in command]))
+def run_ours(args, factors, seed, steps):
+    run = run_vitrina(
+        args.binary, args.data, seed, "ials", factors=factors, epochs=args.epochs, alpha=args.alpha,
+        regularization=args.alpha * args.regularization, regularization_power=0, steps=steps,
+    )
+    return run | {"wall": run["step_seconds"][1:], "cpu": run["step_cpu_seconds"][1:]}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, help="folder with train.txt and test.txt")
-    parser.add_argument("--binary", default="target/release/examples/ials_bench")
+    parser.add_argument("--binary", default="target/release/examples/fit_bench")
     parser.add_argument("--factors", type=int, nargs="+", default=[64, 256])
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--alpha", type=float, default=0.025)
@@ -69,28 +66,16 @@ def main():
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.epochs} iterations, alpha {args.alpha}, λ {args.regularization}")
     for factors in args.factors:
         runs = {
-            "vitrina": lambda seed: run_vitrina(args, factors, seed, 3),
-            "vitrina exact": lambda seed: run_vitrina(args, factors, seed, 0),
+            "vitrina": lambda seed: run_ours(args, factors, seed, 3),
+            "vitrina exact": lambda seed: run_ours(args, factors, seed, 0),
         }
         for solver in args.solvers:
             runs[f"implicit {solver}"] = lambda seed, solver=solver: run_implicit(train, test, args, factors, solver == "cg", seed)
-        seconds = {name: [] for name in runs}
-        cpu = {name: [] for name in runs}
-        ndcg = {name: [] for name in runs}
+        results = {name: [] for name in runs}
         for seed in range(args.rounds):
             for name, run in runs.items():
-                result = run(seed)
-                seconds[name] += result["epoch_seconds"]
-                cpu[name] += result["cpu_seconds"]
-                ndcg[name].append(result["ndcg@20"])
-        of = lambda times, name: statistics.median(times[name])
-        for name in runs:
-            wall, busy = of(seconds, name), of(cpu, name)
-            print(
-                f"{factors:5} factors  {name:15} wall {wall:7.3f} s/iteration ({wall / of(seconds, 'vitrina'):5.2f} × ours)"
-                f"  CPU {busy:7.3f} s ({busy / of(cpu, 'vitrina'):5.2f} × ours)  NDCG@20 {np.mean(ndcg[name]):.4f}",
-                flush=True,
-            )
+                results[name].append(run(seed))
+        show(f"{factors:5} factors", results, "iteration")
 
 
 main()

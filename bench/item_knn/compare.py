@@ -9,7 +9,6 @@ the product itself (hence one neighbour more).
 import argparse
 import os
 import pathlib
-import statistics
 import sys
 import time
 
@@ -19,12 +18,12 @@ sys.path.append(str(pathlib.Path(__file__).parent.parent))
 
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 
-from lightgcn import ndcg_at_20, read, run_vitrina
+from lightgcn import ndcg_at_20, read, run_vitrina, show, timed
 
 SIMILARITIES = {
-    "cosine": (CosineRecommender, ("weighting=weights", "similarity=cosine", "popularity_power=0.5")),
-    "tf-idf": (TFIDFRecommender, ("weighting=tf-idf", "similarity=cosine", "popularity_power=0.5")),
-    "bm25": (BM25Recommender, ("weighting=bm25", "similarity=dot")),
+    "cosine": (CosineRecommender, {"weighting": "weights", "similarity": "cosine", "popularity_power": 0.5}),
+    "tf-idf": (TFIDFRecommender, {"weighting": "tf-idf", "similarity": "cosine", "popularity_power": 0.5}),
+    "bm25": (BM25Recommender, {"weighting": "bm25", "similarity": "dot"}),
 }
 
 
@@ -39,23 +38,18 @@ def main():
     train, test = read(args.data)
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.neighbours} neighbours")
     for name, (recommender, options) in SIMILARITIES.items():
-        ours, theirs = [], []
-        for _ in range(args.rounds):
-            result = run_vitrina(
-                args.binary, args.data, "item-knn", f"neighbours={args.neighbours}", "user_power=0", "support=0", *options
+        results = {"vitrina": [], "implicit": []}
+        for seed in range(args.rounds):
+            run = run_vitrina(
+                args.binary, args.data, seed, "item-knn", neighbours=args.neighbours, user_power=0, support=0, **options
             )
-            ours.append(result["fit_seconds"][0])
+            results["vitrina"].append(run | run["fit"])
             model = recommender(K=args.neighbours + 1, num_threads=2)
-            start = time.perf_counter()
-            model.fit(train, show_progress=False)
-            theirs.append(time.perf_counter() - start)
-        quality = ndcg_at_20(lambda users: (train[users] @ model.similarity).toarray(), train, test, n_users=2000)
-        ours, theirs = statistics.median(ours), statistics.median(theirs)
-        print(
-            f"{name:7} vitrina {ours:6.2f} s  NDCG@20 {result['ndcg@20']:.4f}   "
-            f"implicit {theirs:6.2f} s ({theirs / ours:5.2f} × ours)  NDCG@20 {quality:.4f}",
-            flush=True,
-        )
+            _, times = timed(lambda: model.fit(train, show_progress=False))
+            if seed == 0:
+                quality = ndcg_at_20(lambda users: (train[users] @ model.similarity).toarray(), train, test)
+            results["implicit"].append(times | {"ndcg@20": quality})
+        show(f"{name:7}", results)
 
 
 main()

@@ -129,7 +129,7 @@ fn largest(cells: Vec<(u32, f32)>, n: usize) -> Vec<(u32, f32)> {
     if cells.len() <= n {
         return cells;
     }
-    let sizes = cells.iter().zip(0..).map(|(cell, position)| (position, cell.1.abs())).collect();
+    let sizes = cells.iter().zip(0..).map(|(cell, position)| (position, cell.1.abs()));
     top_k_of(sizes, n).into_iter().map(|(position, _)| cells[position as usize]).collect()
 }
 

@@ -14,7 +14,7 @@ use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::pairwise::{self, popularity};
 use crate::sgd::kernels::{Move, along, log_loss, sigmoid};
-use crate::sgd::{Block, Cell, Learner, Parameters, Strata};
+use crate::sgd::{Block, Cells, Learner, Parameters, Strata};
 use crate::stopping::{Epochs, Patience};
 use crate::{
     Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
@@ -82,13 +82,13 @@ impl Learner for SkipGram<'_> {
         simd: S,
         rows: &mut Block,
         columns: &mut Block,
-        cells: &[Cell],
+        cells: &Cells,
         random: &mut SmallRng,
     ) -> f64 {
         let (centers, contexts) = (&mut rows.parameters, &mut columns.parameters);
         let mut losses = 0.0;
         let mut gradient = vec![0.0; centers.width];
-        for cell in cells {
+        for cell in &cells.shuffled {
             gradient.fill(0.0);
             for n in 0..=self.n_negatives {
                 let context = if n == 0 { cell.column } else { columns.lottery.draw(random) };

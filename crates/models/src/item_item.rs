@@ -17,18 +17,16 @@ pub(crate) struct ItemMatrix {
 
 impl ItemMatrix {
     /// One row per item, its cells in any order, no item twice.
-    pub fn from_rows(mut rows: Vec<Vec<(u32, f32)>>) -> Self {
-        rows.par_iter_mut().for_each(|row| row.sort_unstable_by_key(|&(item, _)| item));
-        let mut indptr = Vec::with_capacity(rows.len() + 1);
-        indptr.push(0u32);
-        let n_cells: usize = rows.iter().map(Vec::len).sum();
-        let (mut items, mut values) = (Vec::with_capacity(n_cells), Vec::with_capacity(n_cells));
-        for row in rows {
-            items.extend(row.iter().map(|cell| cell.0));
-            values.extend(row.iter().map(|cell| cell.1));
-            indptr.push(items.len() as u32);
-        }
-        Self { indptr, items, values }
+    pub fn from_rows(rows: impl IntoIterator<Item = Vec<(u32, f32)>>) -> Self {
+        let mut matrix = Self { indptr: vec![0], items: Vec::new(), values: Vec::new() };
+        rows.into_iter().for_each(|row| matrix.push(&by_item(row)));
+        matrix
+    }
+
+    fn push(&mut self, row: &[(u32, f32)]) {
+        self.items.extend(row.iter().map(|cell| cell.0));
+        self.values.extend(row.iter().map(|cell| cell.1));
+        self.indptr.push(self.items.len() as u32);
     }
 
     /// Builds all rows on all cores, with a step of progress after each block. `row` may use a workspace of its thread,
@@ -41,13 +39,14 @@ impl ItemMatrix {
         row: impl Fn(&mut W, usize) -> Vec<(u32, f32)> + Sync + Send,
     ) -> Result<Self> {
         const BLOCK: usize = 4096;
-        let mut rows: Vec<Vec<(u32, f32)>> = Vec::with_capacity(n_items);
+        let mut matrix = Self::from_rows([]);
         for first in (0..n_items).step_by(BLOCK) {
             let block = (first..(first + BLOCK).min(n_items)).into_par_iter().with_min_len(16);
-            rows.par_extend(block.map_init(&workspace, &row));
+            let rows: Vec<_> = block.map_init(&workspace, |workspace, item| by_item(row(workspace, item))).collect();
+            rows.iter().for_each(|row| matrix.push(row));
             context.step(model, first / BLOCK + 1, n_items.div_ceil(BLOCK))?;
         }
-        Ok(Self::from_rows(rows))
+        Ok(matrix)
     }
 
     pub fn n_items(&self) -> usize {
@@ -71,7 +70,7 @@ impl ItemMatrix {
             return Vec::new();
         }
         let (items, values) = self.row(item);
-        let cells = items.iter().copied().zip(values.iter().copied()).collect();
+        let cells = items.iter().copied().zip(values.iter().copied());
         top_k_of(cells, n).into_iter().map(|(item, similarity)| Neighbour { item, similarity }).collect()
     }
 
@@ -124,19 +123,26 @@ impl ItemMatrix {
             let range = w[0] as usize..w[1] as usize;
             items[range.clone()].iter().copied().zip(values[range].iter().copied()).collect()
         };
-        Ok(Self::from_rows(indptr.windows(2).map(row).collect()))
+        Ok(Self::from_rows(indptr.windows(2).map(row)))
     }
+}
+
+fn by_item(mut row: Vec<(u32, f32)>) -> Vec<(u32, f32)> {
+    row.sort_unstable_by_key(|&(item, _)| item);
+    row
 }
 
 /// Rows of `AᵀB` one at a time, in a dense row that is cleaned by the list of what was touched.
 pub(crate) struct GramRow {
     sums: Vec<f32>,
+    /// The first `n_touched` are those of `sums` that are not zero; there is room for one more than there are items.
     touched: Vec<u32>,
+    n_touched: usize,
 }
 
 impl GramRow {
     pub fn new(n_items: usize) -> Self {
-        Self { sums: vec![0.0; n_items], touched: Vec::new() }
+        Self { sums: vec![0.0; n_items], touched: vec![0; n_items + 1], n_touched: 0 }
     }
 
     /// `Σ_u a_ui b_uj` for all j with a user in common with i, i itself included; `a` stands transposed, item by user.
@@ -168,20 +174,22 @@ impl GramRow {
         i: usize,
         term: impl Fn(f32, f32) -> f32,
     ) -> impl Iterator<Item = (u32, f32)> {
-        self.touched.iter().for_each(|&j| self.sums[j as usize] = 0.0);
-        self.touched.clear();
+        let Self { sums, touched, n_touched } = self;
+        touched[..*n_touched].iter().for_each(|&j| sums[j as usize] = 0.0);
+        let mut n = 0;
         let users = a_by_item.row(i);
         for (&u, &a_ui) in users.items.iter().zip(users.weights) {
             let row = b_by_user.row(u as usize);
             for (&j, &b_uj) in row.items.iter().zip(row.weights) {
-                let sum = &mut self.sums[j as usize];
-                if *sum == 0.0 {
-                    self.touched.push(j);
-                }
+                let sum = &mut sums[j as usize];
+                // Noted in any case and kept if new: nobody can predict that branch.
+                touched[n] = j;
+                n += usize::from(*sum == 0.0);
                 *sum += term(a_ui, b_uj);
             }
         }
-        self.touched.iter().map(|&j| (j, self.sums[j as usize]))
+        *n_touched = n;
+        touched[..n].iter().map(|&j| (j, sums[j as usize]))
     }
 
     /// The cells of [`row`](Self::row) without i itself.

@@ -9,7 +9,7 @@
 
 use crate::item_item::{GramRow, ItemItemModel, ItemMatrix};
 use crate::options::{OptionSpec, Range};
-use crate::rank::top_k_of;
+use crate::rank::Best;
 use crate::weighting::{EventWeights, HALF_LIFE_DAYS};
 use crate::{FitContext, Interactions, Options, Result, Tensors, TrainingData};
 
@@ -70,11 +70,11 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         "bm25" => bm25(pairs),
         _ => pairs,
     };
-    let damped = damped(&by_user, options.number("user_power")).transposed();
     let by_item = by_user.transposed();
     let support = options.number("support") as f32;
-    let norms = squared_norms(&damped, &by_item);
-    let measure = Measure::new(options, &norms);
+    let damping = damping(&by_user, options.number("user_power"));
+    let measure = Measure::new(options, &squared_norms(&by_item, &damping));
+    let damped = by_item.map_cells(|_, user, weight| weight * damping[user as usize]);
     let n_neighbours = options.count("neighbours");
     let n_items = by_user.n_items();
     let matrix = ItemMatrix::build(
@@ -83,31 +83,30 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         context,
         || (GramRow::new(n_items), GramRow::new(n_items)),
         |(counts, users), item| {
-            let mut candidates = counts.others(&damped, &by_user, item);
-            candidates.iter_mut().for_each(|(j, count)| *count = measure.similarity(*count, item, *j as usize));
-            if support > 0.0 {
-                let n_common = users.n_common(&damped, &by_user, item).filter(|&(j, _)| j as usize != item);
-                candidates
-                    .iter_mut()
-                    .zip(n_common)
-                    .for_each(|((_, similarity), (_, n))| *similarity *= n / (n + support));
-            }
-            top_k_of(candidates, n_neighbours)
+            let is_other = |&(j, _): &(u32, f32)| j as usize != item;
+            let similar = counts.row(&damped, &by_user, item).map(|(j, count)| (j, measure.similarity(count, item, j)));
+            let best = if support > 0.0 {
+                let trust = users.n_common(&damped, &by_user, item).map(|(_, n)| n / (n + support));
+                let trusted = similar.zip(trust).map(|((j, similarity), trust)| (j, similarity * trust));
+                Best::of(trusted.filter(is_other), n_neighbours)
+            } else {
+                Best::of(similar.filter(is_other), n_neighbours)
+            };
+            best.into_unsorted()
         },
     )?;
     Ok(ItemItemModel::new(NAME, options, event_weights, matrix))
 }
 
-/// Each user's weights times n^-power, n being the number of the user's products.
-fn damped(by_user: &Interactions, power: f64) -> Interactions {
-    let scales: Vec<f32> = by_user.rows().map(|row| (row.items.len().max(1) as f64).powf(-power) as f32).collect();
-    by_user.clone().map_cells(|user, _, weight| weight * scales[user])
+/// n^-power of each user, n being the number of the user's products.
+fn damping(by_user: &Interactions, power: f64) -> Vec<f32> {
+    by_user.rows().map(|row| (row.items.len().max(1) as f64).powf(-power) as f32).collect()
 }
 
 /// `‖i‖² = Σ_u s_u R_ui²`.
-fn squared_norms(damped: &Interactions, by_item: &Interactions) -> Vec<f32> {
-    let norm = |(a, b): (crate::Row<'_>, crate::Row<'_>)| a.weights.iter().zip(b.weights).map(|(a, b)| a * b).sum();
-    damped.rows().zip(by_item.rows()).map(norm).collect()
+fn squared_norms(by_item: &Interactions, damping: &[f32]) -> Vec<f32> {
+    let term = |(&user, &weight): (&u32, &f32)| damping[user as usize] * weight * weight;
+    by_item.rows().map(|row| row.items.iter().zip(row.weights).map(term).sum()).collect()
 }
 
 /// `√w · idf_u`.
@@ -139,28 +138,29 @@ fn inverse_document_frequencies(pairs: &Interactions) -> Vec<f32> {
 }
 
 /// Turns a weighted co-count into a similarity.
-struct Measure<'a> {
-    norms: &'a [f32],
-    /// Exponents of ‖i‖² and ‖j‖² for the product i whose list it is and its neighbour j.
-    powers: (f32, f32),
+struct Measure {
+    /// `‖i‖^2(1−p)` of the product whose list it is, and `‖j‖^2p` of its neighbour.
+    sources: Vec<f32>,
+    targets: Vec<f32>,
     shrinkage: f32,
 }
 
-impl<'a> Measure<'a> {
-    fn new(options: &Options, norms: &'a [f32]) -> Self {
+impl Measure {
+    fn new(options: &Options, squared_norms: &[f32]) -> Self {
         let target = options.number("popularity_power") as f32;
-        let powers = match options.word("similarity") {
+        let (source, target) = match options.word("similarity") {
             "cosine" => (1.0 - target, target),
             "cooccurrence" => (1.0, 0.0),
             _ => (0.0, 0.0),
         };
-        Self { norms, powers, shrinkage: options.number("shrinkage") as f32 }
+        let to_the = |power: f32| squared_norms.iter().map(|norm| norm.powf(power)).collect();
+        Self { sources: to_the(source), targets: to_the(target), shrinkage: options.number("shrinkage") as f32 }
     }
 
     /// `sim(i, j) = c_ij / (‖i‖^2(1−p) ‖j‖^2p + shrinkage)`, `p` = ½ for the cosine and 0 for co-occurrence.
-    fn similarity(&self, count: f32, i: usize, j: usize) -> f32 {
-        let (source, target) = self.powers;
-        count / (self.norms[i].powf(source) * self.norms[j].powf(target) + self.shrinkage)
+    #[inline]
+    fn similarity(&self, count: f32, i: usize, j: u32) -> f32 {
+        count / (self.sources[i] * self.targets[j as usize] + self.shrinkage)
     }
 }
 

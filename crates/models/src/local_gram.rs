@@ -47,7 +47,7 @@ impl LocalGram {
         let (others, products) = gram.others.row(item);
         let cosine = |(&j, &c): (&u32, &f32)| (j, c / gram.diagonal[j as usize].sqrt());
         self.items.clear();
-        self.items.extend(top_k_of(others.iter().zip(products).map(cosine).collect(), n).iter().map(|c| c.0));
+        self.items.extend(top_k_of(others.iter().zip(products).map(cosine), n).iter().map(|c| c.0));
         self.items.sort_unstable();
         self.target.clear();
         self.target.extend(self.items.iter().map(|&j| gram.others.get(item, j).expect("taken from this row")));

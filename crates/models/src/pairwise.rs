@@ -10,7 +10,7 @@ use crate::linalg::{Panels, add_scaled, padded};
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::sgd::kernels::{Move, along_difference, compare, part, two_rows};
-use crate::sgd::{Block, Cell, Extra, Learner, Lottery, Parameters, Strata, adagrad, shuffle};
+use crate::sgd::{Block, Cell, Cells, Extra, Learner, Lottery, Parameters, Strata, adagrad, shuffle};
 use crate::stopping::{Epochs, Patience};
 use crate::weighting::{Weighting, weighted};
 use crate::{
@@ -60,7 +60,7 @@ pub struct MatchUp<'a> {
     item: u32,
     rows: &'a Block,
     columns: &'a Block,
-    /// Sorted.
+    /// Which of `columns` the user chose, sorted.
     chosen: &'a [u32],
     pub n_items: usize,
 }
@@ -87,7 +87,7 @@ impl MatchUp<'_> {
     #[inline(always)]
     pub fn draw<S: Simd>(&self, simd: S, random: &mut SmallRng) -> Option<Standing> {
         let opponent = self.columns.lottery.draw(random);
-        if self.chosen.binary_search(&self.columns.ids[opponent as usize]).is_ok() {
+        if self.chosen.binary_search(&opponent).is_ok() {
             return None;
         }
         let items = &self.columns.parameters;
@@ -116,17 +116,17 @@ impl<O: Opponent> Learner for Pairwise<'_, O> {
         simd: S,
         rows: &mut Block,
         columns: &mut Block,
-        cells: &[Cell],
+        cells: &Cells,
         random: &mut SmallRng,
     ) -> f64 {
         let mut losses = 0.0;
-        for cell in cells {
+        for cell in &cells.shuffled {
             let match_up = MatchUp {
                 user: cell.row,
                 item: cell.column,
                 rows,
                 columns,
-                chosen: self.by_user.row(rows.ids[cell.row as usize] as usize).items,
+                chosen: cells.columns_of(cell.row),
                 n_items: self.by_user.n_items(),
             };
             if let Some(lesson) = self.opponent.find(simd, &match_up, random) {

@@ -12,9 +12,28 @@ pub fn compare(a: f32, b: f32) -> Ordering {
     }
 }
 
-/// Better first; among equal scores the smaller item number, so that a ranking never depends on chance.
-fn better(a: &(u32, f32), b: &(u32, f32)) -> Ordering {
-    compare(b.1, a.1).then(a.0.cmp(&b.0))
+/// An item and its score in one number: what ranks higher is larger. Among equal scores that is the smaller item
+/// number, so that a ranking never depends on chance. Integers are compared without a branch, which is most of a ranking.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ranked(u64);
+
+impl Ranked {
+    const SIGN: u32 = 1 << 31;
+
+    /// The score is not NaN.
+    #[inline(always)]
+    fn new(item: u32, score: f32) -> Self {
+        // Floats stand in the order of their bits, negative ones the other way round; adding 0 makes one zero of the two.
+        let bits = (score + 0.0).to_bits();
+        let ordered = bits ^ (((bits as i32) >> 31) as u32 | Self::SIGN);
+        Self(u64::from(ordered) << 32 | u64::from(!item))
+    }
+
+    fn item_and_score(self) -> (u32, f32) {
+        let ordered = (self.0 >> 32) as u32;
+        let bits = if ordered & Self::SIGN == 0 { !ordered } else { ordered ^ Self::SIGN };
+        (!(self.0 as u32), f32::from_bits(bits))
+    }
 }
 
 /// The best `k` items by score, best first. Items that cannot be scored (`-inf`, NaN) are never among them.
@@ -38,16 +57,13 @@ pub fn top_k(scores: &[f32], k: usize) -> Vec<(u32, f32)> {
 }
 
 /// The best `k` of candidates, best first; each candidate is an item and its score.
-pub fn top_k_of(mut candidates: Vec<(u32, f32)>, k: usize) -> Vec<(u32, f32)> {
-    candidates.retain(|c| c.1 > f32::NEG_INFINITY);
-    keep(&mut candidates, k);
-    candidates.sort_unstable_by(better);
-    candidates
+pub fn top_k_of(candidates: impl IntoIterator<Item = (u32, f32)>, k: usize) -> Vec<(u32, f32)> {
+    Best::of(candidates, k).into_sorted()
 }
 
 /// The best `k` of candidates that come one by one, in any order, each item at most once.
 pub struct Best {
-    kept: Vec<(u32, f32)>,
+    kept: Vec<Ranked>,
     k: usize,
     /// The score of the k-th so far: what is below cannot get in.
     threshold: f32,
@@ -60,31 +76,42 @@ impl Best {
         Self { kept: Vec::with_capacity(2 * k.min(1024)), k, threshold }
     }
 
+    pub fn of(candidates: impl IntoIterator<Item = (u32, f32)>, k: usize) -> Self {
+        let mut best = Self::new(k);
+        candidates.into_iter().for_each(|(item, score)| best.push(item, score));
+        best
+    }
+
+    #[inline]
     pub fn push(&mut self, item: u32, score: f32) {
         if score >= self.threshold && score > f32::NEG_INFINITY && self.k > 0 {
-            self.kept.push((item, score));
+            self.kept.push(Ranked::new(item, score));
             if self.kept.len() == 2 * self.k {
-                keep(&mut self.kept, self.k);
-                self.threshold = self.kept[self.k - 1].1;
+                self.cut();
             }
         }
     }
 
     /// Best first.
     pub fn into_sorted(mut self) -> Vec<(u32, f32)> {
-        keep(&mut self.kept, self.k);
-        self.kept.sort_unstable_by(better);
-        self.kept
+        self.cut();
+        self.kept.sort_unstable_by(|a, b| b.cmp(a));
+        self.kept.into_iter().map(Ranked::item_and_score).collect()
     }
-}
 
-/// Cuts to the best `k`, the k-th at position k − 1.
-fn keep(candidates: &mut Vec<(u32, f32)>, k: usize) {
-    if k == 0 {
-        candidates.clear();
-    } else if candidates.len() > k {
-        candidates.select_nth_unstable_by(k - 1, better);
-        candidates.truncate(k);
+    /// In any order.
+    pub fn into_unsorted(mut self) -> Vec<(u32, f32)> {
+        self.cut();
+        self.kept.into_iter().map(Ranked::item_and_score).collect()
+    }
+
+    /// Down to the best `k`.
+    fn cut(&mut self) {
+        if self.kept.len() > self.k {
+            let (_, last, _) = self.kept.select_nth_unstable_by(self.k - 1, |a, b| b.cmp(a));
+            self.threshold = last.item_and_score().1;
+            self.kept.truncate(self.k);
+        }
     }
 }
 
@@ -104,7 +131,7 @@ mod tests {
     fn top_k_equals_a_full_sort_with_ties_by_item() {
         let scores: Vec<f32> = (0..1000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as f32).collect();
         let mut all: Vec<(u32, f32)> = scores.iter().enumerate().map(|(i, &s)| (i as u32, s)).collect();
-        all.sort_by(better);
+        all.sort_by(|a, b| compare(b.1, a.1).then(a.0.cmp(&b.0)));
         for k in [0, 1, 7, 20, 999, 1000, 2000] {
             assert_eq!(top_k(&scores, k), all[..k.min(1000)]);
             assert_eq!(top_k_of(all.clone(), k), all[..k.min(1000)]);

@@ -11,7 +11,7 @@ use crate::linalg::{Panels, dot, padded};
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::sgd::kernels::{Move, along, meet};
-use crate::sgd::{Block, Cell, Extra, Learner, Parameters, Strata};
+use crate::sgd::{Block, Cells, Extra, Learner, Parameters, Strata};
 use crate::{
     Contribution, Error, FitContext, History, HistoryItem, Interactions, Loss, Model, Neighbour, Options, Result,
     Tensors, TrainingData,
@@ -97,10 +97,10 @@ impl Learner for SquaredError<'_> {
     }
 
     #[inline(always)]
-    fn learn<S: Simd>(&self, simd: S, rows: &mut Block, columns: &mut Block, cells: &[Cell], _: &mut SmallRng) -> f64 {
+    fn learn<S: Simd>(&self, simd: S, rows: &mut Block, columns: &mut Block, cells: &Cells, _: &mut SmallRng) -> f64 {
         let (users, items) = (&mut rows.parameters, &mut columns.parameters);
         let mut losses = 0.0;
-        for cell in cells {
+        for cell in &cells.shuffled {
             let product = dot(simd, users.row(cell.row), items.row(cell.column));
             let user = &mut users.extras[cell.row as usize].bias;
             let item = &mut items.extras[cell.column as usize].bias;

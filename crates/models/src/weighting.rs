@@ -50,14 +50,14 @@ impl Weighting {
 
 /// Each pair once, with the weight that the model's options give it.
 pub(crate) fn weighted(interactions: &Interactions, weighting: Weighting, half_life_days: f32) -> Interactions {
-    let newest = interactions.newest_timestamp();
-    let faded = if half_life_days > 0.0 {
+    let pairs = if half_life_days > 0.0 {
+        let newest = interactions.newest_timestamp();
         // A pair whose events have all but faded still happened.
-        interactions.clone().map_weights(|w, t| (w * decay(newest - t, half_life_days)).max(f32::MIN_POSITIVE)).merged()
+        interactions.merged_as(|w, t| (w * decay(newest - t, half_life_days)).max(f32::MIN_POSITIVE))
     } else {
         interactions.merged()
     };
-    faded.map_weights(|w, _| weighting.apply(w).max(f32::MIN_POSITIVE))
+    pairs.map_cells(|_, _, w| weighting.apply(w).max(f32::MIN_POSITIVE))
 }
 
 /// The options [`WEIGHTING`] and [`HALF_LIFE_DAYS`] of a model.

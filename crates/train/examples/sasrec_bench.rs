@@ -5,13 +5,12 @@
 mod clock;
 
 use std::error::Error;
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
 
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
+use serde_json::json;
 
-use crate::clock::cpu_seconds;
+use crate::clock::{Laps, memory_mib};
 
 const N_SEQUENCES: u64 = 128;
 const LENGTH: u64 = 50;
@@ -37,15 +36,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         text("max_length", LENGTH.to_string()),
     ];
     options.extend(given);
-    let ends = Mutex::new(vec![(Instant::now(), cpu_seconds())]);
-    let progress = |_| ends.lock().expect("no panic while it is held").push((Instant::now(), cpu_seconds()));
+    let laps = Laps::start();
+    let progress = |_| laps.end_step();
     let context = FitContext { seed: 1, progress: &progress, cancelled: &AtomicBool::new(false) };
     catalogue::fit("sasrec", &options, &TrainingData::new(&interactions), &context)?;
 
-    let ends = ends.into_inner()?;
-    let warm = &ends[N_WARM..];
-    let seconds: Vec<f64> = warm.windows(2).map(|w| (w[1].0 - w[0].0).as_secs_f64()).collect();
-    let cpu_seconds = (warm[warm.len() - 1].1 - warm[0].1) / seconds.len() as f64;
-    println!("{}", serde_json::json!({ "step_seconds": seconds, "cpu_seconds": cpu_seconds }));
+    let (wall, cpu) = laps.steps(N_WARM);
+    let cpu_seconds = cpu.iter().sum::<f64>() / cpu.len() as f64;
+    println!("{}", json!({ "step_seconds": wall, "cpu_seconds": cpu_seconds, "peak_mib": memory_mib("VmHWM") }));
     Ok(())
 }

@@ -37,6 +37,15 @@ pub(crate) struct Extra {
     pub bias_squares: f32,
 }
 
+/// The cells of a block of rows and a block of columns.
+pub(crate) struct Cells {
+    /// In random order.
+    pub shuffled: Vec<Cell>,
+    /// The columns of each row, sorted: those of row i lie between numbers i and i + 1 of `indptr`.
+    columns: Vec<u32>,
+    indptr: Vec<u32>,
+}
+
 /// Factors, `width` numbers (whole vectors) a row, and what belongs to them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Parameters {
@@ -59,13 +68,13 @@ pub(crate) trait Learner: Sync {
     /// The columns and values that belong to a row in this epoch.
     fn cells(&self, row: u32, random: &mut SmallRng, found: impl FnMut(u32, f32));
 
-    /// Learns from cells in order; returns the sum of their losses.
+    /// Learns from cells in their random order; returns the sum of their losses.
     fn learn<S: Simd>(
         &self,
         simd: S,
         rows: &mut Block,
         columns: &mut Block,
-        cells: &[Cell],
+        cells: &Cells,
         random: &mut SmallRng,
     ) -> f64;
 }
@@ -102,7 +111,7 @@ impl Strata {
         let n_blocks = self.rows.len();
         let stream = |number: usize| generator(self.seed, self.epoch, 1 + number as u64);
         let deal = Deal::new(self.column_weights.len(), n_blocks, &mut generator(self.seed, self.epoch, 0));
-        let strata: Vec<Vec<Vec<Cell>>> =
+        let strata: Vec<Vec<Cells>> =
             self.rows.par_iter().enumerate().map(|(b, rows)| deal.cells(learner, rows, &mut stream(b))).collect();
         let mut columns = deal.blocks(&self.columns, &self.column_weights);
         let mut loss = 0.0;
@@ -119,7 +128,7 @@ impl Strata {
             columns.rotate_left(1);
         }
         columns.iter().for_each(|block| self.columns.put_back(block));
-        let n_cells: usize = strata.iter().flatten().map(Vec::len).sum();
+        let n_cells: usize = strata.iter().flatten().map(|cells| cells.shuffled.len()).sum();
         loss / n_cells.max(1) as f64
     }
 
@@ -144,7 +153,7 @@ struct Stratum<'a, L> {
     learner: &'a L,
     rows: &'a mut Block,
     columns: &'a mut Block,
-    cells: &'a [Cell],
+    cells: &'a Cells,
     random: &'a mut SmallRng,
 }
 
@@ -185,18 +194,43 @@ impl Deal {
         (0..self.n_blocks).into_par_iter().map(block).collect()
     }
 
-    /// The cells of a block of rows, by block of columns, each in random order.
-    fn cells(&self, learner: &impl Learner, rows: &Block, random: &mut SmallRng) -> Vec<Vec<Cell>> {
-        let mut strata = vec![Vec::new(); self.n_blocks];
+    /// The cells of a block of rows, by block of columns.
+    fn cells(&self, learner: &impl Learner, rows: &Block, random: &mut SmallRng) -> Vec<Cells> {
+        let mut strata: Vec<Cells> = (0..self.n_blocks).map(|_| Cells::new()).collect();
         for (row, &id) in (0..).zip(&rows.ids) {
             learner.cells(id, random, |column, value| {
                 let position = self.position[column as usize];
                 let (block, column) = (position / self.block_len, position % self.block_len);
                 strata[block as usize].push(Cell { row, column, value });
             });
+            strata.iter_mut().for_each(Cells::end_row);
         }
-        strata.iter_mut().for_each(|cells| shuffle(cells, random));
+        strata.iter_mut().for_each(|cells| shuffle(&mut cells.shuffled, random));
         strata
+    }
+}
+
+impl Cells {
+    fn new() -> Self {
+        Self { shuffled: Vec::new(), columns: Vec::new(), indptr: vec![0] }
+    }
+
+    fn push(&mut self, cell: Cell) {
+        self.shuffled.push(cell);
+        self.columns.push(cell.column);
+    }
+
+    fn end_row(&mut self) {
+        let start = self.indptr[self.indptr.len() - 1] as usize;
+        self.columns[start..].sort_unstable();
+        self.indptr.push(self.columns.len() as u32);
+    }
+
+    /// The columns of a row, sorted: few numbers, near each other, where a look at all columns of the row would miss the
+    /// cache each time.
+    #[inline(always)]
+    pub fn columns_of(&self, row: u32) -> &[u32] {
+        &self.columns[self.indptr[row as usize] as usize..self.indptr[row as usize + 1] as usize]
     }
 }
 
