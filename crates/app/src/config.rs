@@ -255,6 +255,10 @@ mod tests {
         assert_eq!(config.key_file(), Path::new(".vitrina/keys/pseudonym.key"));
         for (key, value) in &config.train.set {
             let (model, key) = key.split_once('.').unwrap();
+            if model == train::auto::NAME {
+                train::auto::budget(value).unwrap();
+                continue;
+            }
             models::catalogue::find(model).unwrap().options(&[(key, value)]).unwrap();
         }
     }

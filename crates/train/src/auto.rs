@@ -20,10 +20,22 @@ use crate::tune::{self, Limits, Metric, Outcome, Parallel, Search, TuneError, Tu
 pub const NAME: &str = "auto";
 
 #[derive(Debug, Clone, Copy)]
-pub struct AutoSpec {
+pub struct AutoSpec<'a> {
     pub budget: Duration,
     pub metric: Metric,
     pub seed: u64,
+    /// `("ials.half_life_days", "60")`: what every fit of that model begins with, in place of the declared default.
+    pub options: &'a [(String, String)],
+}
+
+impl AutoSpec<'_> {
+    fn options_of(&self, model: &str) -> Vec<(String, String)> {
+        let own = self.options.iter().filter_map(|(key, value)| {
+            let (of, key) = key.split_once('.')?;
+            (of == model).then(|| (key.to_owned(), value.clone()))
+        });
+        own.collect()
+    }
 }
 
 /// One thing that was tried, and what it came to on validation.
@@ -95,7 +107,7 @@ pub fn suits(dataset: &Dataset) -> Suits {
 pub fn evaluate(
     dataset: &Dataset,
     split_spec: &SplitSpec,
-    spec: AutoSpec,
+    spec: AutoSpec<'_>,
     ks: &[usize],
     context: &models::FitContext<'_>,
     watch: &(dyn Fn(Event<'_>) + Sync),
@@ -160,7 +172,7 @@ const N_SOURCES_MAX: usize = 4;
 pub fn choose(
     splits: &[Split],
     has: &Suits,
-    spec: AutoSpec,
+    spec: AutoSpec<'_>,
     cancelled: &AtomicBool,
     watch: &(dyn Fn(Event<'_>) + Sync),
 ) -> Result<Choice, AutoError> {
@@ -188,7 +200,7 @@ fn family(has: &Suits) -> Vec<&'static ModelSpec> {
 
 struct Trying<'a> {
     splits: &'a [Split],
-    spec: AutoSpec,
+    spec: AutoSpec<'a>,
     start: Instant,
     cancelled: &'a AtomicBool,
     watch: &'a (dyn Fn(Event<'_>) + Sync),
@@ -212,7 +224,7 @@ impl Trying<'_> {
 
     fn with_defaults(&mut self, model: &ModelSpec) -> Result<(), AutoError> {
         let deadline = self.at(DEFAULTS_UNTIL).min(Instant::now() + self.spec.budget.mul_f64(ONE_MODEL));
-        self.once(Stage::Defaults, model.name, Vec::new(), deadline)
+        self.once(Stage::Defaults, model.name, self.spec.options_of(model.name), deadline)
     }
 
     /// Fits and judges one set of options, unless the time for it is up.
@@ -246,7 +258,7 @@ impl Trying<'_> {
     fn task(&self, model: &str) -> TuneSpec {
         TuneSpec {
             model: model.to_owned(),
-            fixed: Vec::new(),
+            fixed: self.spec.options_of(model),
             search: Search::Tpe,
             n_trials: N_TRIALS_MAX,
             parallel: Parallel::ONE,
@@ -295,7 +307,7 @@ impl Trying<'_> {
         if tuned.trials.len() > 1
             && let Some((best, value)) = tuned.best()
         {
-            let options = best.options.clone().into_iter().collect();
+            let options = self.spec.options_of(model).into_iter().chain(best.options.clone()).collect();
             let (seconds, n_trials) = (started.elapsed().as_secs_f64(), tuned.trials.len());
             let (stage, model, value) = (Stage::Tuned, model.to_owned(), Some(value));
             self.add(Tried { stage, model, options, value, seconds, n_trials, note: None }, tuned.best_cases);
@@ -349,8 +361,8 @@ mod tests {
 
     static NEVER: AtomicBool = AtomicBool::new(false);
 
-    fn spec(budget: Duration) -> AutoSpec {
-        AutoSpec { budget, metric: Metric::NDCG_20, seed: 1 }
+    fn spec(budget: Duration) -> AutoSpec<'static> {
+        AutoSpec { budget, metric: Metric::NDCG_20, seed: 1, options: &[] }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From a position in the log to a registered, evaluated model: [`run`] is the list of the steps.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     sync::atomic::AtomicBool,
     time::{Duration, Instant},
 };
@@ -90,8 +90,6 @@ pub enum TrainError {
     Budget(String),
     #[error("auto: {0}")]
     Auto(#[from] auto::AutoError),
-    #[error("auto needs more events: what is left before the held-out ones can't be split once more")]
-    NothingToChooseOn,
     #[error("option {key:?} names no model of this training ({models}); write MODEL.KEY=VALUE")]
     StrayOption { key: String, models: String },
 }
@@ -120,12 +118,8 @@ pub fn run(
     progress: &(dyn Fn(Step) + Sync),
     cancelled: &AtomicBool,
 ) -> Result<Outcome, TrainError> {
-    let named = Recipe {
-        options: recipe.options.iter().filter(|option| !is_of_auto(option)).cloned().collect(),
-        ..recipe.clone()
-    };
-    let wants_auto = recipe.models.iter().any(|name| name == auto::NAME);
-    check(&without_auto(&named))?;
+    let wants_auto = wants_auto(recipe);
+    check(recipe)?;
     let started = Instant::now();
     let position = stores.log.head();
     let step = |name: &str, done, of| progress(Step { name: name.to_owned(), done, of });
@@ -184,20 +178,27 @@ const BUDGET: &str = "auto.budget";
 const BUDGET_DEFAULT: Duration = Duration::from_secs(600);
 /// What serving falls back on, whoever wins.
 const BASE: [&str; 3] = ["popular", "trending", "item-knn"];
+/// What speaks for shoppers while a shop has too few events to choose on.
+const UNCHOSEN: &str = "item-knn";
 
-fn is_of_auto((key, _): &(String, String)) -> bool {
-    key.starts_with(&format!("{}.", auto::NAME))
+fn wants_auto(recipe: &Recipe) -> bool {
+    recipe.models.iter().any(|name| name == auto::NAME)
 }
 
-/// The models that a recipe names beside `auto`, and those that serving falls back on.
-fn without_auto(recipe: &Recipe) -> Recipe {
-    if !recipe.models.iter().any(|name| name == auto::NAME) {
-        return recipe.clone();
-    }
+/// What a recipe with `auto` comes to when `winner` takes its place: the models that serving falls back on, those that it
+/// names itself, and the winner, which speaks for shoppers. Options of models that are not fitted go.
+fn without_auto(recipe: &Recipe, winner: Option<&str>) -> Recipe {
     let named = recipe.models.iter().map(String::as_str).filter(|name| *name != auto::NAME);
-    let mut models: Vec<&str> = BASE.to_vec();
-    named.filter(|name| !BASE.contains(name)).for_each(|name| models.push(name));
-    Recipe { models: models.into_iter().map(str::to_owned).collect(), ..recipe.clone() }
+    let mut models: Vec<&str> = BASE.into_iter().chain(named).filter(|name| Some(*name) != winner).collect();
+    models.extend(winner);
+    let mut seen = HashSet::new();
+    models.retain(|name| seen.insert(*name));
+    let is_fitted = |key: &str| key.split_once('.').is_none_or(|(of, _)| models.contains(&of));
+    Recipe {
+        options: recipe.options.iter().filter(|(key, _)| is_fitted(key)).cloned().collect(),
+        models: models.iter().map(|name| (*name).to_owned()).collect(),
+        ..recipe.clone()
+    }
 }
 
 /// Puts the model that does best on validation in the place of `auto`.
@@ -209,14 +210,13 @@ fn choose(
 ) -> Result<Chosen, TrainError> {
     let said = recipe.options.iter().rev().find(|(key, _)| key == BUDGET);
     let budget = said.map_or(Ok(BUDGET_DEFAULT), |(_, text)| auto::budget(text)).map_err(TrainError::Budget)?;
-    if let Some((key, _)) = recipe.options.iter().find(|option| is_of_auto(option) && option.0 != BUDGET) {
-        return Err(TrainError::Budget(format!("got option {key}, wanted {BUDGET}")));
-    }
-    let validation = set.validation.as_ref().ok_or(TrainError::NothingToChooseOn)?;
-    let mut validation = validation.clone();
+    let Some(mut validation) = set.validation.clone() else {
+        let said = format!("auto has too few events to choose on, so {UNCHOSEN} stands in until there are more");
+        return Ok(Chosen { recipe: without_auto(recipe, Some(UNCHOSEN)), said });
+    };
     thin(&mut validation);
     let has = Suits { time: true, n_items_max: set.item_ids.len(), ..Suits::ANYTHING };
-    let spec = auto::AutoSpec { budget, metric: Metric::NDCG_20, seed: recipe.seed };
+    let spec = auto::AutoSpec { budget, metric: Metric::NDCG_20, seed: recipe.seed, options: &recipe.options };
     let watch = |event: auto::Event<'_>| {
         if let auto::Event::Fit(p) = event {
             progress(Step { name: format!("auto {}", p.model), done: p.step as u64, of: p.n_steps as u64 });
@@ -235,18 +235,18 @@ fn choose(
 }
 
 fn with_winner(recipe: &Recipe, winner: &auto::Tried) -> Recipe {
-    let mut chosen = without_auto(recipe);
-    chosen.options.retain(|option| !is_of_auto(option));
+    let mut chosen = without_auto(recipe, Some(&winner.model));
     let own = winner.options.iter().map(|(key, value)| (format!("{}.{key}", winner.model), value.clone()));
     chosen.options.extend(own);
-    chosen.models.retain(|other| *other != winner.model);
-    chosen.models.push(winner.model.clone());
     chosen
 }
 
 fn check(recipe: &Recipe) -> Result<(), TrainError> {
     if recipe.models.is_empty() {
         return Err(TrainError::NoModel);
+    }
+    if wants_auto(recipe) {
+        return check_with_auto(recipe);
     }
     for name in &recipe.models {
         options_of(recipe, name)?;
@@ -256,6 +256,21 @@ fn check(recipe: &Recipe) -> Result<(), TrainError> {
         let reaches_hybrid = recipe.models.iter().any(|name| name == "hybrid") && key.contains('.');
         if !recipe.models.iter().any(is_for) && !reaches_hybrid {
             return Err(TrainError::StrayOption { key: key.clone(), models: recipe.models.join(", ") });
+        }
+    }
+    Ok(())
+}
+
+/// Whoever may be chosen may have options.
+fn check_with_auto(recipe: &Recipe) -> Result<(), TrainError> {
+    for name in recipe.models.iter().filter(|name| *name != auto::NAME) {
+        catalogue::find(name)?;
+    }
+    for (key, value) in recipe.options.iter().filter(|(key, _)| key != BUDGET) {
+        match key.split_once('.') {
+            Some((auto::NAME, _)) => return Err(TrainError::Budget(format!("got option {key}, wanted {BUDGET}"))),
+            Some((model, option)) => drop(catalogue::find(model)?.options(&[(option, value)])?),
+            None => return Err(TrainError::StrayOption { key: key.clone(), models: recipe.models.join(", ") }),
         }
     }
     Ok(())
@@ -473,9 +488,11 @@ mod tests {
             n_trials: 2,
             note: None,
         };
-        let asked = recipe(&["auto"], &[("auto.budget", "30s")]);
+        let asked =
+            recipe(&["auto"], &[("auto.budget", "30s"), ("bpr.factors", "9"), ("item-knn.half_life_days", "60")]);
         let ials = with_winner(&asked, &winner("ials", &[("factors", "64")]));
-        assert_eq!(ials, recipe(&["popular", "trending", "item-knn", "ials"], &[("ials.factors", "64")]));
+        let options = [("item-knn.half_life_days", "60"), ("ials.factors", "64")];
+        assert_eq!(ials, recipe(&["popular", "trending", "item-knn", "ials"], &options));
         let knn = with_winner(&asked, &winner("item-knn", &[("neighbours", "99")]));
         assert_eq!(
             (knn.models.as_slice(), judged_model(&knn).as_str()),
@@ -487,6 +504,19 @@ mod tests {
         check(&blend).unwrap();
         let options = options_of(&blend, "hybrid").unwrap();
         assert_eq!((options.word("sources"), options.count("ials.factors")), ("ials,item-knn", 8));
+    }
+
+    #[test]
+    fn options_of_whoever_may_be_chosen_are_checked() {
+        let check = |options: &[(&str, &str)]| check(&recipe(&["auto"], options)).map_err(|error| error.to_string());
+        assert_eq!(check(&[("auto.budget", "3m"), ("bpr.factors", "9"), ("hybrid.sources", "ials")]), Ok(()));
+        for (options, wanted) in [
+            ([("ials.factor", "9")], "did you mean `factors`?"),
+            ([("auto.bugdet", "3m")], "wanted auto.budget"),
+            ([("factors", "9")], "MODEL.KEY=VALUE"),
+        ] {
+            assert!(check(&options).unwrap_err().contains(wanted), "{options:?}: {:?}", check(&options));
+        }
     }
 
     #[test]

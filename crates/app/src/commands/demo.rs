@@ -28,6 +28,8 @@ use crate::{
 /// How much of the data's end is replayed rather than imported.
 const REPLAYED: i64 = 28 * DAY;
 const SETTING: &str = "demo";
+/// Fitted in seconds: nobody wants to watch `auto` look for better ones before the first page.
+const MODELS: [&str; 5] = ["popular", "trending", "item-knn", "ials", "hybrid"];
 
 /// Where the sample shop stands; kept in its settings, so that a second start goes on.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,6 +50,9 @@ pub fn run(mut config: Config, speed: f64, source: &Path) -> anyhow::Result<()> 
     config.shop.name = "demo".to_owned();
     config.shop.currency = domain::Currency::GBP;
     config.shop.time_zone = "Europe/London".to_owned();
+    if config.train.models == [train::auto::NAME] {
+        config.train.models = MODELS.map(str::to_owned).to_vec();
+    }
     let engine = Engine::open(config)?;
     let state = match engine.stores.settings.get(SETTING)? {
         Some(value) => {

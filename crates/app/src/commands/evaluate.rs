@@ -113,7 +113,7 @@ fn find_and_measure(args: &Evaluate, dataset: &Dataset, spec: &SplitSpec) -> any
     let bar = FitBar::default();
     let on_progress = |p: models::Progress| bar.show(p);
     let context = FitContext { seed: args.seed, progress: &on_progress, cancelled: interrupt::watched()? };
-    let auto_spec = AutoSpec { budget: args.budget, metric: args.metric, seed: args.seed };
+    let auto_spec = AutoSpec { budget: args.budget, metric: args.metric, seed: args.seed, options: &[] };
     let watch = |event: auto::Event<'_>| match event {
         auto::Event::Fit(p) => bar.show(p),
         auto::Event::Tried(tried) => bar.say(&tried_line(tried)),

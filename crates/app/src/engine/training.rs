@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use domain::{ModelVersion, UserKey};
 use privacy::Forget;
 use serde::{Deserialize, Serialize};
@@ -58,16 +58,36 @@ impl Engine {
         self.training_step.lock().clone()
     }
 
-    fn train_alone(&self, request: &TrainRequest, progress: &(dyn Fn(Step) + Sync)) -> anyhow::Result<Trained> {
+    /// What the order names, else what the configuration says. Where that is `auto` and a model is in service, its recipe:
+    /// the choice was made, and is made anew only on order.
+    fn recipe(&self, request: &TrainRequest) -> anyhow::Result<Recipe> {
         let config = &self.config.train;
-        let models = if request.models.is_empty() { &config.models } else { &request.models }.clone();
-        let is_fitted =
-            |key: &str| key.split_once('.').is_some_and(|(name, _)| models.iter().any(|model| model == name));
-        let mut options: Vec<_> = config.set.iter().filter(|(key, _)| is_fitted(key)).cloned().collect();
+        let is_auto = |models: &[String]| models.iter().any(|name| name == train::auto::NAME);
+        let (models, mut options) = match self.stores.registry.champion()? {
+            Some(champion) if request.models.is_empty() && is_auto(&config.models) => {
+                let manifest = self.stores.registry.get(&champion)?;
+                let chosen: Recipe = serde_json::from_value(manifest.options)
+                    .with_context(|| format!("the recipe of {champion}; name the models with --model"))?;
+                (chosen.models, chosen.options)
+            }
+            _ => {
+                let models = if request.models.is_empty() { &config.models } else { &request.models }.clone();
+                let is_fitted = |key: &str| {
+                    is_auto(&models)
+                        || key.split_once('.').is_some_and(|(name, _)| models.iter().any(|model| model == name))
+                };
+                let options = config.set.iter().filter(|(key, _)| is_fitted(key)).cloned().collect();
+                (models, options)
+            }
+        };
         options.extend(request.set.iter().cloned());
-        let recipe =
-            Recipe { models, options, seed: config.seed, recommend_purchased: self.config.serve.recommend_purchased };
+        Ok(Recipe { models, options, seed: config.seed, recommend_purchased: self.config.serve.recommend_purchased })
+    }
+
+    fn train_alone(&self, request: &TrainRequest, progress: &(dyn Fn(Step) + Sync)) -> anyhow::Result<Trained> {
+        let recipe = self.recipe(request)?;
         let now = self.now();
+        let config = &self.config.train;
         let order = pipeline::Order {
             shop: self.shop.name.clone(),
             version: version_at(now)?,

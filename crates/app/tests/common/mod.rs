@@ -13,6 +13,8 @@ use std::{
 use serde_json::{Value, json};
 
 pub const VITRINA: &str = env!("CARGO_BIN_EXE_vitrina");
+/// Models that are fitted in a moment; `auto`, the default, would take its time.
+const MODELS: (&str, &str) = ("VITRINA__TRAIN__MODELS", r#"["popular", "trending", "item-knn", "ials", "hybrid"]"#);
 
 pub struct Server {
     child: Child,
@@ -65,7 +67,8 @@ impl Server {
         let addr = format!("127.0.0.1:{}", free_port());
         let mut command = Command::new(VITRINA);
         command.args(["serve", "--addr", &addr, "--data"]).arg(data).stdout(Stdio::null()).stderr(Stdio::piped());
-        command.env("VITRINA__LOG__LEVEL", "info,fjall=warn,lsm_tree=warn").envs(env.iter().copied());
+        command.env("VITRINA__LOG__LEVEL", "info,fjall=warn,lsm_tree=warn").env(MODELS.0, MODELS.1);
+        command.envs(env.iter().copied());
         let mut child = command.spawn().expect("the binary starts");
         // A full pipe would stop the server, so somebody has to read its log; the last lines help when a test fails.
         let log = BufReader::new(child.stderr.take().expect("piped"));
@@ -172,7 +175,8 @@ impl Drop for Server {
 
 /// Runs the binary to its end.
 pub fn vitrina(data: &Path, args: &[&str]) -> std::process::Output {
-    Command::new(VITRINA).args(args).arg("--data").arg(data).output().expect("the binary runs")
+    let mut command = Command::new(VITRINA);
+    command.args(args).arg("--data").arg(data).env(MODELS.0, MODELS.1).output().expect("the binary runs")
 }
 
 pub fn view(message_id: &str, user: &str, product: &str) -> Value {
