@@ -211,7 +211,8 @@ pub struct Tune {
     /// How many sets of options to try, those of an earlier run included
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub trials: usize,
-    /// Trials side by side, each on its share of the cores; auto: one per core, if memory allows
+    /// Trials side by side, each on its share of the cores; auto: one per core, if memory allows. One trial mostly keeps a
+    /// few cores busy by itself: more pay on many cores
     #[arg(long, default_value = "1", value_name = "N|auto")]
     pub parallel: Parallel,
     /// What to maximize
