@@ -56,7 +56,8 @@ fn fit(
     let (mut wall, mut cpu) = laps.steps(0);
     let fit = json!({ "wall": wall.iter().sum::<f64>(), "cpu": cpu.iter().sum::<f64>() });
     // What comes after the last step is part of the fit, but no step.
-    (wall.pop(), cpu.pop());
+    wall.pop();
+    cpu.pop();
     let result = json!({
         "users": interactions.n_users(), "items": interactions.n_items(), "interactions": interactions.n_interactions(),
         "fit": fit, "step_seconds": wall, "step_cpu_seconds": cpu,
