@@ -33,11 +33,13 @@ def main():
     parser.add_argument("--binary", default="target/release/examples/fit_bench")
     parser.add_argument("--neighbours", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--similarities", nargs="+", choices=SIMILARITIES, default=list(SIMILARITIES))
     args = parser.parse_args()
 
     train, test = read(args.data)
     print(f"{time.strftime('%Y-%m-%d')}  load {os.getloadavg()[0]:.1f}  {args.neighbours} neighbours")
-    for name, (recommender, options) in SIMILARITIES.items():
+    for name in args.similarities:
+        recommender, options = SIMILARITIES[name]
         results = {"vitrina": [], "implicit": []}
         for seed in range(args.rounds):
             run = run_vitrina(
