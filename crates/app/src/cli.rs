@@ -147,12 +147,15 @@ pub struct Protocol {
     /// lightgcn, sessions, events, ratings, online-retail, complete-journey or retailrocket
     #[arg(long)]
     pub format: String,
-    /// given, temporal, leave-one-out, random, stratified, k-fold or rolling-window
+    /// given, temporal, leave-one-out, random, stratified, k-fold, rolling-window, last-days or user-last-days
     #[arg(long, default_value = "given")]
     pub split: String,
     /// Folds of k-fold or windows of rolling-window [default: 5]
     #[arg(long, value_name = "N")]
     pub folds: Option<usize>,
+    /// Days that last-days and user-last-days hold out [default: 28]
+    #[arg(long, value_name = "N")]
+    pub days: Option<u32>,
     /// What lists may not have: nothing, seen, or what the history has an event of these types about, such as purchase
     /// [default: nothing for sessions, else seen]
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]

@@ -10,6 +10,10 @@ use serde_json::Value;
 const NDCG_FLOORS: &[(&str, &[&str], f64)] = &[
     ("popular", &[], 0.049),
     ("trending", &[], 0.092),
+    // What was bought is not in these lists.
+    ("personal-top", &[], 0.049),
+    ("buy-again", &[], 0.049),
+    ("tifu-knn", &[], 0.055),
     ("item-knn", &[], 0.042),
     ("rp3beta", &[], 0.042),
     ("slim", &[], 0.063),

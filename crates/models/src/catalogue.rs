@@ -3,8 +3,8 @@
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
 use crate::{
-    bpr, ease, fm, graph_filter, gru4rec, hybrid, ials, item_knn, item2vec, markov, mult_vae, neumf, popular, rp3beta,
-    sasrec, slim, svd, trending, vmis_knn, warp,
+    bpr, buy_again, ease, fm, graph_filter, gru4rec, hybrid, ials, item_knn, item2vec, markov, mult_vae, neumf,
+    personal_top, popular, rp3beta, sasrec, slim, svd, tifu_knn, trending, vmis_knn, warp,
 };
 
 /// One model of the catalogue.
@@ -84,6 +84,9 @@ macro_rules! entry {
 pub const MODELS: &[ModelSpec] = &[
     ModelSpec { is_personal: false, ..entry!(popular, Counting) },
     ModelSpec { is_personal: false, suits: Suits::WITH_TIME, ..entry!(trending, Counting) },
+    entry!(personal_top, Counting),
+    ModelSpec { suits: Suits::WITH_TIME, ..entry!(buy_again, Counting) },
+    entry!(tifu_knn, Counting),
     entry!(item_knn, Counting),
     entry!(rp3beta, Counting),
     entry!(slim, Solving),

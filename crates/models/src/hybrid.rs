@@ -17,6 +17,9 @@ pub const ABOUT: &str = "a blend of other models, its weights found on held-out 
 const SOURCES: &[&str] = &[
     "popular",
     "trending",
+    "personal-top",
+    "buy-again",
+    "tifu-knn",
     "item-knn",
     "rp3beta",
     "slim",

@@ -2,7 +2,7 @@
 
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
-use crate::{Contribution, Error, FitContext, History, Model, Options, Result, Tensors, TrainingData};
+use crate::{Contribution, Error, FitContext, History, Interactions, Model, Options, Result, Tensors, TrainingData};
 
 pub const NAME: &str = "popular";
 pub const ABOUT: &str = "what most people chose";
@@ -22,15 +22,25 @@ pub struct Popular {
 }
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Popular> {
-    let interactions = data.interactions;
-    let mut popularity = vec![0.0f64; interactions.n_items()];
-    if options.word("count") == "users" {
-        interactions.merged().cells().for_each(|cell| popularity[cell.item as usize] += 1.0);
-    } else {
-        interactions.cells().for_each(|cell| popularity[cell.item as usize] += f64::from(cell.weight));
-    }
+    let popularity = match options.word("count") {
+        "users" => by_users(data.interactions),
+        _ => by_weights(data.interactions),
+    };
     context.step(NAME, 1, 1)?;
-    Ok(Popular { options: options.clone(), popularity: relative_to_largest(&popularity) })
+    Ok(Popular { options: options.clone(), popularity })
+}
+
+/// Distinct users of each product, over those of the most popular one.
+pub(crate) fn by_users(interactions: &Interactions) -> Vec<f32> {
+    let mut n_users = vec![0.0f64; interactions.n_items()];
+    interactions.merged().cells().for_each(|cell| n_users[cell.item as usize] += 1.0);
+    relative_to_largest(&n_users)
+}
+
+fn by_weights(interactions: &Interactions) -> Vec<f32> {
+    let mut weights = vec![0.0f64; interactions.n_items()];
+    interactions.cells().for_each(|cell| weights[cell.item as usize] += f64::from(cell.weight));
+    relative_to_largest(&weights)
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<Popular> {
@@ -86,7 +96,7 @@ impl Model for Popular {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Interaction, Interactions, catalogue};
+    use crate::{Interaction, catalogue};
 
     #[test]
     fn counts_users_or_weights() {

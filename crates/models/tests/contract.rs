@@ -51,9 +51,10 @@ fn fit(spec: &ModelSpec, interactions: &Interactions, seed: u64) -> Box<dyn Mode
     spec.fit(&TrainingData::new(interactions), &options, &FitContext::quiet(seed)).unwrap()
 }
 
-/// Popularity is the same for everybody, and ratings say nothing where all are equal.
+/// Popularity is the same for everybody, what one chose says nothing of what one has not, and ratings say nothing where all
+/// are equal.
 fn learns_who_likes_what(spec: &ModelSpec) -> bool {
-    !matches!(spec.name, "popular" | "trending" | "svd")
+    !matches!(spec.name, "popular" | "trending" | "personal-top" | "buy-again" | "svd")
 }
 
 /// Networks do not add up to their scores, so they may say nothing.

@@ -1,6 +1,7 @@
 //! `cargo run --release -p train --example evaluate -- FORMAT PATH SPLIT MODEL [KEY=VALUE…]`
 //!
-//! SPLIT is given, temporal, leave-one-out, random, stratified, k-fold or rolling-window, with `:validation` behind it to judge on the validation part.
+//! SPLIT is given, temporal, leave-one-out, random, stratified, k-fold, rolling-window, last-days or
+//! user-last-days, with `:validation` behind it to judge on the validation part.
 //! `exclude=nothing`, `exclude=purchase`, `relevant=purchase`, `k=10`, `seed=1` are for the protocol, the rest for the model.
 
 use std::error::Error;

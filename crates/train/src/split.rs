@@ -83,15 +83,32 @@ pub enum SplitKind {
     /// The last 30 % of events in `of` stretches of time: stretch `window` is test, the one before it validation, and
     /// everything earlier train. A model is asked as it would have been on several days.
     RollingWindow { window: usize, of: usize },
+    /// One moment for all: the last `days` days of the data are test, the `days` before them validation.
+    LastDays { days: u32 },
+    /// Each user's own last `days` days, counted back from the user's last event, are test; validation is cut from train
+    /// in the same way. Who has nothing before them is learned from and not asked. Other users may go on for longer than
+    /// a user who is asked: what they do later is learned from.
+    UserLastDays { days: u32 },
 }
 
 /// Folds or windows when nobody says how many.
 const N_PARTS: usize = 5;
+/// Days that are held out when nobody says how many.
+const N_DAYS: u32 = 28;
 
 impl SplitKind {
     /// The names that can be parsed.
-    pub const NAMES: [&str; 7] =
-        ["given", "temporal", "leave-one-out", "random", "stratified", "k-fold", "rolling-window"];
+    pub const NAMES: [&str; 9] = [
+        "given",
+        "temporal",
+        "leave-one-out",
+        "random",
+        "stratified",
+        "k-fold",
+        "rolling-window",
+        "last-days",
+        "user-last-days",
+    ];
 
     /// The same kind with `n` folds or windows.
     pub fn with_folds(self, n: usize) -> Result<Self, String> {
@@ -105,6 +122,18 @@ impl SplitKind {
         }
     }
 
+    /// The same kind with the last `n` days held out.
+    pub fn with_days(self, n: u32) -> Result<Self, String> {
+        match self {
+            Self::LastDays { .. } | Self::UserLastDays { .. } if n == 0 => {
+                Err("got 0 days, wanted 1 or more".to_owned())
+            }
+            Self::LastDays { .. } => Ok(Self::LastDays { days: n }),
+            Self::UserLastDays { .. } => Ok(Self::UserLastDays { days: n }),
+            other => Err(format!("got {n} days for the {} split, wanted last-days or user-last-days", other.name())),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Given => "given",
@@ -114,6 +143,8 @@ impl SplitKind {
             Self::Stratified => "stratified",
             Self::KFold { .. } => "k-fold",
             Self::RollingWindow { .. } => "rolling-window",
+            Self::LastDays { .. } => "last-days",
+            Self::UserLastDays { .. } => "user-last-days",
         }
     }
 }
@@ -181,6 +212,8 @@ impl FromStr for SplitKind {
             "stratified" => Ok(Self::Stratified),
             "k-fold" => Ok(Self::KFold { fold: 0, of: N_PARTS }),
             "rolling-window" => Ok(Self::RollingWindow { window: 0, of: N_PARTS }),
+            "last-days" => Ok(Self::LastDays { days: N_DAYS }),
+            "user-last-days" => Ok(Self::UserLastDays { days: N_DAYS }),
             other => Err(format!("got split `{other}`, wanted one of {}", Self::NAMES.join(", "))),
         }
     }
@@ -194,8 +227,14 @@ const CUTS: (f64, f64) = (0.70, 0.85);
 /// Splits a dataset. The seed matters only where lots are drawn.
 pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
     let unfit = |problem: &str| DatasetError::Unfit { dataset: dataset.name.clone(), problem: problem.to_owned() };
-    let needs_time =
-        matches!(spec.kind, SplitKind::Temporal | SplitKind::LeaveOneOut | SplitKind::RollingWindow { .. });
+    let needs_time = matches!(
+        spec.kind,
+        SplitKind::Temporal
+            | SplitKind::LeaveOneOut
+            | SplitKind::RollingWindow { .. }
+            | SplitKind::LastDays { .. }
+            | SplitKind::UserLastDays { .. }
+    );
     if needs_time && !dataset.has_time {
         return Err(unfit("got no timestamps, wanted them for this split; use the given or the random one"));
     }
@@ -213,6 +252,10 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, seed: u64) -> Result<Split> {
         (SplitKind::Stratified, _) => stratified(&all_records(dataset), spec.part, seed),
         (SplitKind::KFold { fold, of }, _) => k_fold(&all_records(dataset), spec.part, fold, of, seed),
         (SplitKind::RollingWindow { window, of }, _) => rolling(all_records(dataset), spec.part, window, of),
+        (SplitKind::LastDays { days }, _) => of_part(all_records(dataset), spec.part, |all| last_days(all, days)),
+        (SplitKind::UserLastDays { days }, _) => {
+            of_part(all_records(dataset), spec.part, |all| user_last_days(&all, days))
+        }
     };
     match &dataset.ratings {
         None => by_user(dataset, spec, parts),
@@ -380,6 +423,41 @@ fn leave_one_out(records: Vec<Record>, part: Part) -> Parts {
     parts
 }
 
+/// Validation is cut from train as the test is cut from everything.
+fn of_part(records: Vec<Record>, part: Part, cut: impl Fn(Vec<Record>) -> Parts) -> Parts {
+    match part {
+        Part::Test => cut(records),
+        Part::Validation => cut(cut(records).train),
+    }
+}
+
+fn last_days(mut records: Vec<Record>, days: u32) -> Parts {
+    records.sort_by_key(|r| r.timestamp);
+    let start = start_of_last_days(&records, days);
+    let (start, end) = (records.partition_point(|r| r.timestamp <= start), records.len());
+    stretch(records, start, end)
+}
+
+fn user_last_days(records: &[Record], days: u32) -> Parts {
+    let mut parts = Parts { train: Vec::new(), held_out: Vec::new() };
+    for row in rows(records) {
+        let start = start_of_last_days(&row, days);
+        let (before, last): (Vec<Record>, Vec<Record>) = row.into_iter().partition(|r| r.timestamp <= start);
+        if before.is_empty() {
+            parts.train.extend(last);
+        } else {
+            parts.train.extend(before);
+            parts.held_out.extend(last);
+        }
+    }
+    parts
+}
+
+/// The moment after which the last `days` days of the records are.
+fn start_of_last_days(records: &[Record], days: u32) -> i64 {
+    records.iter().map(|r| r.timestamp).max().unwrap_or(0) - i64::from(days) * 86_400
+}
+
 /// The records of each user, users by number.
 fn rows(records: &[Record]) -> impl Iterator<Item = Vec<Record>> {
     let mut rows: BTreeMap<u32, Vec<Record>> = BTreeMap::new();
@@ -417,8 +495,12 @@ fn by_user(dataset: &Dataset, spec: &SplitSpec, parts: Parts) -> Result<Split> {
         if relevant.is_empty() {
             continue;
         }
-        // One person's next step is asked for when it happens, a common cut at the cut.
-        let now = if spec.kind == SplitKind::LeaveOneOut { row[0].timestamp } else { newest };
+        // One person's next step is asked for when it happens, a cut at the cut.
+        let now = match spec.kind {
+            SplitKind::LeaveOneOut => row[0].timestamp,
+            SplitKind::UserLastDays { days } => start_of_last_days(&row, days),
+            _ => newest,
+        };
         cases.push(Case { history: train.history(user as usize), now, relevant, excluded });
     }
     non_empty(dataset, Split { name: spec.name(), train, cases, ratings: None })
@@ -604,6 +686,31 @@ mod tests {
         let ends: Vec<i64> = folds.iter().map(|fold| split(&data, fold, 1).unwrap().train.newest_timestamp()).collect();
         assert_eq!(ends, [14, 16, 18]);
         assert!(split(&data, &folds[0], 1).unwrap().cases.iter().all(|case| case.relevant.len() == 1));
+    }
+
+    #[test]
+    fn the_last_days_are_everybodys_or_each_users_own() {
+        let day = |n: i64| n * 86_400;
+        let data = dataset(&[
+            ("ana", "a", "view", day(1), false),
+            ("ana", "b", "view", day(5), false),
+            ("ana", "c", "view", day(9), false),
+            ("beto", "a", "view", day(2), false),
+            ("beto", "b", "view", day(4), false),
+            ("caro", "c", "view", day(8), false),
+        ]);
+        let kind = |name: &str| name.parse::<SplitKind>().unwrap().with_days(3).unwrap();
+        let asked =
+            |split: &Split| split.cases.iter().map(|c| (c.now / 86_400, c.relevant.clone())).collect::<Vec<_>>();
+        // Everybody until day 5; ana and caro come back after it.
+        let common = make(&data, kind("last-days"), Part::Test);
+        assert_eq!((common.train.n_interactions(), asked(&common)), (4, vec![(5, vec![2]), (5, vec![2])]));
+        // Ana until day 6, beto until day 1, before which there is nothing, as with caro.
+        let own = make(&data, kind("user-last-days"), Part::Test);
+        assert_eq!((own.train.n_interactions(), asked(&own)), (5, vec![(6, vec![2])]));
+        let validation = make(&data, kind("user-last-days"), Part::Validation);
+        assert_eq!((validation.train.n_interactions(), asked(&validation)), (4, vec![(2, vec![1])]));
+        assert!(SplitKind::Random.with_days(3).unwrap_err().contains("wanted last-days or user-last-days"));
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Judged {
 pub(super) fn dataset_and_split(protocol: &Protocol) -> anyhow::Result<(Dataset, SplitSpec)> {
     let kind: SplitKind = protocol.split.parse().map_err(anyhow::Error::msg)?;
     let kind = protocol.folds.map_or(Ok(kind), |n| kind.with_folds(n)).map_err(anyhow::Error::msg)?;
+    let kind = protocol.days.map_or(Ok(kind), |n| kind.with_days(n)).map_err(anyhow::Error::msg)?;
     let spinner = progress::spinner(&format!("reading {}", protocol.dataset.display()));
     let dataset = read(&protocol.format, &protocol.dataset)?;
     spinner.finish_with_message(format!(
