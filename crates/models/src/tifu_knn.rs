@@ -106,7 +106,7 @@ impl TifuKnn {
                 similarities[user as usize] += taste * value;
             }
         }
-        let similar = (0u32..).zip(similarities).filter(|&(_, similarity)| similarity > 0.0).collect();
+        let similar: Vec<(u32, f32)> = (0u32..).zip(similarities).filter(|&(_, similarity)| similarity > 0.0).collect();
         let mut neighbours = top_k_of(similar, self.n_neighbours);
         let sum: f32 = neighbours.iter().map(|&(_, similarity)| similarity).sum();
         neighbours.iter_mut().for_each(|(_, similarity)| *similarity /= sum);
