@@ -10,6 +10,10 @@
 //! largest eigenvalues, `f(P) ≈ c P + V_k (f(Λ_k) − c Λ_k) V_kᵀ`, which is a list of neighbours per product and k
 //! factors per product. So a history costs what it costs item-kNN and a factorization, whatever the filter.
 //! Eigenvalues that a graph of as many links between strangers would have too (Marchenko & Pastur, 1967) count as small.
+//!
+//! Park, Shin & Shin, *Turbo-CF: Matrix Decomposition-Free Graph Filtering for Fast Recommendation* (SIGIR 2024), take
+//! each cell of P to a power before they filter it. So do we with the lists, product by product: what is beyond the
+//! largest eigenvalues is many weak ties, and those that stand out among them say more than in proportion.
 
 use crate::item_item::{GramRow, ItemMatrix};
 use crate::linalg::{Panels, truncated_svd};
@@ -39,6 +43,14 @@ pub const OPTIONS: &[OptionSpec] = &[
         .search(Range::Linear(0.0, 0.5)),
     OptionSpec::number("sharpening", 1.0, 0.0, 10.0, "time of the sharpening process; 0 leaves it out, as in GF-CF")
         .search(Range::Linear(0.0, 3.0)),
+    OptionSpec::number(
+        "contrast",
+        1.0,
+        0.1,
+        10.0,
+        "power of the similarities of a product, their sum kept: above 1 its nearest neighbours count more",
+    )
+    .search(Range::Linear(0.75, 2.5)),
     OptionSpec::number(
         "user_power",
         0.5,
@@ -92,6 +104,7 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let power = options.number("popularity_power");
     let heard: Vec<f32> = popularity.iter().map(|&n| f64::from(n).powf(power) as f32).collect();
     let n_neighbours = options.count("neighbours");
+    let contrast = options.number("contrast") as f32;
     let lists = ItemMatrix::build(
         NAME,
         n_items,
@@ -99,7 +112,7 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         || GramRow::new(n_items),
         |row, item| {
             let scale = filter.slope / heard[item];
-            let mut cells = row.others(&by_item, &by_user, item);
+            let mut cells = contrasted(row.others(&by_item, &by_user, item), contrast);
             cells.iter_mut().for_each(|(j, value)| *value *= scale * heard[*j as usize]);
             top_k_of(cells, n_neighbours)
         },
@@ -107,6 +120,19 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     let mut gains = vec![0.0; svd.width];
     gains.iter_mut().zip(&svd.eigenvalues).for_each(|(gain, &value)| *gain = filter.gain(value));
     Ok(GraphFilter::new(options, lists, svd.vectors, heard, gains))
+}
+
+/// Takes each similarity s to `s^power`, in units of the largest, and scales them to the sum that they had.
+fn contrasted(mut cells: Vec<(u32, f32)>, power: f32) -> Vec<(u32, f32)> {
+    let sum = |cells: &[(u32, f32)]| cells.iter().map(|cell| cell.1).sum::<f32>();
+    let largest = cells.iter().fold(0.0f32, |largest, cell| largest.max(cell.1));
+    if power != 1.0 && largest > 0.0 {
+        let before = sum(&cells);
+        cells.iter_mut().for_each(|cell| cell.1 = (cell.1 / largest).powf(power));
+        let scale = before / sum(&cells);
+        cells.iter_mut().for_each(|cell| cell.1 *= scale);
+    }
+    cells
 }
 
 /// The summed weights of each row, 1 for an empty one.
@@ -291,6 +317,12 @@ mod tests {
         assert_close(&neighbours_of_0(&[("sharpening", "0"), ("low_pass", "0")]), &[(1, near), (2, far)]);
         // So small a graph has nothing above the noise but its first eigenvector: eigenvalue 1, ⅓ between any two.
         assert_close(&neighbours_of_0(&[("sharpening", "0"), ("low_pass", "0.3")]), &[(1, near + 0.1), (2, far + 0.1)]);
+        // The sum of the similarities is kept, their ratio squared.
+        let scale = (near + far) / (near * near + far * far);
+        assert_close(
+            &neighbours_of_0(&[("sharpening", "0"), ("low_pass", "0"), ("contrast", "2")]),
+            &[(1, scale * near * near), (2, scale * far * far)],
+        );
         // Sharpened, that eigenvalue counts e⁻¹ and the line for the others is as steep as the filter at 0.65.
         let slope = (-0.65f32).exp();
         let smooth = (1.3 * (-1.0f32).exp() - slope) / 3.0;
