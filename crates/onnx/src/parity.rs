@@ -40,7 +40,8 @@ pub struct Worst {
 }
 
 impl Rows {
-    /// Reads JSON lines, or CSV with a header: a key or column a feature, and `score`. `null` or an empty cell is missing.
+    /// Reads JSON lines, or CSV with a header: a key or column a feature, and `score`; `null` or an empty cell is
+    /// missing.
     ///
     /// # Errors
     /// When a row lacks a column or holds what is no number.

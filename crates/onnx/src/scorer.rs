@@ -53,7 +53,8 @@ impl Scorer {
         &self.schema
     }
 
-    /// One score a row, all finite. `rows` holds one row of [`Schema::columns`] after the other, NaN where a value is missing.
+    /// One score a row, all finite. `rows` holds one row of [`Schema::columns`] after the other, NaN where a value is
+    /// missing.
     ///
     /// # Errors
     /// When the runtime fails, or gives what is no number.

@@ -7,6 +7,8 @@ use models::{History, Model, Tensors, catalogue, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
+use crate::scorer::{self, Scorer};
+
 /// The fitted models of one registry version and the products that they number.
 #[derive(Default)]
 pub struct ModelSet {
@@ -16,6 +18,8 @@ pub struct ModelSet {
     index: FxHashMap<ProductId, u32>,
     /// As the training named them: the last that is personal speaks for shoppers.
     models: Vec<Box<dyn Model>>,
+    /// A brought model that ranks anew what the personal one finds.
+    scorer: Option<Scorer>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
     trending: Vec<(u32, f32)>,
@@ -57,7 +61,14 @@ impl ModelSet {
             }
             models.push(model);
         }
-        Ok(Self::new(Some(version.clone()), Some(manifest.created_at), items, models))
+        let scorer = scorer::of_version(registry, version)?;
+        Ok(Self { scorer, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
+    }
+
+    /// The same models with a scorer over them.
+    #[must_use]
+    pub fn with_scorer(self, scorer: Scorer) -> Self {
+        Self { scorer: Some(scorer), ..self }
     }
 
     /// # Panics
@@ -77,7 +88,8 @@ impl ModelSet {
             model.score(&History { items: &[], now }, &mut scores);
             rank::top_k(&scores, items.len())
         };
-        Self { popular: ranking("popular"), trending: ranking("trending"), version, created_at, items, index, models }
+        let (popular, trending) = (ranking("popular"), ranking("trending"));
+        Self { popular, trending, version, created_at, items, index, models, scorer: None }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -92,7 +104,11 @@ impl ModelSet {
         self.items.len()
     }
 
-    fn model(&self, name: &str) -> Option<&dyn Model> {
+    pub(crate) fn scorer(&self) -> Option<&Scorer> {
+        self.scorer.as_ref()
+    }
+
+    pub(crate) fn model(&self, name: &str) -> Option<&dyn Model> {
         self.models.iter().find(|model| model.name() == name).map(AsRef::as_ref)
     }
 
