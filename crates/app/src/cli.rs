@@ -285,6 +285,27 @@ pub enum Models {
         #[arg(long, value_name = "FILE")]
         plot: Option<PathBuf>,
     },
+    /// Prove a model brought as ONNX on its framework's own outputs, and register it as a scorer
+    ///
+    /// The new version has the models of its base, the champion unless --base names another, and ranks anew what they
+    /// find. It serves when it is promoted. See docs/bring-your-own.md.
+    #[command(after_help = "Example:\n  vitrina models import model.onnx --schema schema.toml --parity rows.jsonl")]
+    Import {
+        /// The ONNX file
+        model: PathBuf,
+        /// Which features go into which input, and which output is the score (TOML)
+        #[arg(long, value_name = "FILE")]
+        schema: PathBuf,
+        /// Sample rows with the scores that the framework gave (JSON lines or CSV)
+        #[arg(long, value_name = "FILE")]
+        parity: PathBuf,
+        /// The version whose models find what the scorer ranks [default: the champion]
+        #[arg(long, value_name = "VERSION")]
+        base: Option<String>,
+    },
+    /// What a brought model may ask about a shopper and a product
+    #[command(after_help = "Example:\n  vitrina models features --json")]
+    Features,
     /// Serve this version
     #[command(after_help = "Example:\n  vitrina models promote 20260728T150405.123456Z")]
     Promote { version: String },

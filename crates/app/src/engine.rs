@@ -1,6 +1,7 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
 mod impressions;
+mod scorers;
 mod training;
 
 use std::{
@@ -33,6 +34,7 @@ use crate::{
     metrics::Metrics,
 };
 pub use impressions::Impressions;
+pub use scorers::Brought;
 pub use training::TrainRequest;
 
 /// Events that a slow reader of the live stream may lag behind before it misses some.
@@ -159,6 +161,9 @@ impl Engine {
         let policy = Policy { recommend_purchased: self.config.serve.recommend_purchased };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
+        if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
+            self.metrics.scorer_failures.inc();
+        }
         if !preview && !self.impressions.offer(query, &slate) {
             self.metrics.impressions_dropped.inc();
         }

@@ -57,6 +57,7 @@ use problem::{Code, Problem};
         users::recent,
         users::delete,
         models::list,
+        models::import,
         models::promote,
         models::rollback,
         models::train,
@@ -93,6 +94,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))
+        .route("/v1/models/import", post(models::import))
         .route("/v1/models/{version}/promote", post(models::promote))
         .route("/v1/models/rollback", post(models::rollback))
         .route("/v1/train", post(models::train).get(models::training))

@@ -43,6 +43,7 @@ pub struct Metrics {
     pub ingest_seconds: Histogram,
     pub requests: Family<RouteLabels, Counter>,
     pub impressions_dropped: Counter,
+    pub scorer_failures: Counter,
     pub catalog_products: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
@@ -64,6 +65,7 @@ impl Default for Metrics {
             ingest_seconds: latency(),
             requests: Family::default(),
             impressions_dropped: Counter::default(),
+            scorer_failures: Counter::default(),
             catalog_products: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
@@ -92,6 +94,11 @@ impl Default for Metrics {
             "impressions_dropped",
             "Impressions of our own slates that were not recorded because the queue was full",
             metrics.impressions_dropped.clone(),
+        );
+        registry.register(
+            "scorer_failures",
+            "Slates that a brought scorer could not rank; they were answered as they were found",
+            metrics.scorer_failures.clone(),
         );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());

@@ -27,6 +27,7 @@ pub mod product_counts;
 pub mod rating;
 pub mod trend;
 
+pub mod ranking;
 pub mod segments;
 
 pub mod column;

@@ -81,7 +81,8 @@ fn strongest_seed(
 
 /// Splits each score into named parts that add up to it.
 pub(crate) fn parts(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
-    for item in items {
+    // What a scorer ranked has its part already.
+    for item in items.iter_mut().filter(|item| item.parts.is_empty()) {
         let about_context = item.source == Source::ItemToItem && !view.context.is_empty();
         let (model, seeds) = match item.source {
             Source::Personal => (snapshot.models.personal(), &view.history),

@@ -1,17 +1,20 @@
 //! From a query to a slate.
 //!
 //! [`recommend`] is the walk: hydrate the shopper, climb down the ladder of sources until the slate is full, explain.
+//! What the personal rung finds, a brought [`scorer`] may rank anew.
 //! It reads one immutable [`Snapshot`], needs no clock and no training, and always answers: whatever is missing is
 //! said in a notice, and an empty shop gets an empty slate.
 
 mod explain;
 mod filters;
 mod hydrate;
+pub mod scorer;
 mod snapshot;
 mod sources;
 
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
+pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
 
 use domain::{Notice, Query, RecommendationId, Slate, SlateItem, Source};
@@ -27,15 +30,27 @@ pub struct Policy {
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.
 pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: Policy, id: RecommendationId) -> Slate {
-    let view = hydrate::view(snapshot, shopper, query);
-    let mut gate = Gate::new(snapshot, &view, query, policy);
+    let mut view = hydrate::view(snapshot, shopper, query);
     let mut items: Vec<SlateItem> = Vec::with_capacity(query.n);
+    let mut gate = Gate::new(snapshot, &view, query, policy);
+    let mut failure = None;
     for rung in sources::ladder(snapshot, &view, query) {
-        fill(&mut items, rung, &mut gate, query.n);
+        let missing = query.n - items.len();
+        let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
+        let mut candidates = take(rung, &mut gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
+        if let Some(scorer) = scorer {
+            failure = scorer.rerank(snapshot, &view, query, &mut candidates).err();
+        }
+        items.extend(candidates.into_iter().take(missing));
         if items.len() == query.n {
             break;
         }
     }
+    let dropped = gate.dropped();
+    for (i, item) in items.iter_mut().enumerate() {
+        item.position = i as u16 + 1;
+    }
+    view.notices.extend(failure.map(scorer_failed));
     explain::reasons(snapshot, &view, &mut items);
     if query.explain {
         explain::parts(snapshot, &view, &mut items);
@@ -48,20 +63,21 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
         strategy,
         model_version: snapshot.models.version.clone(),
         notices: notices(snapshot, &view, query, items.len()),
-        dropped: gate.dropped(),
+        dropped,
         freshest_event_at: view.freshest_event_at,
         items,
     }
 }
 
-/// Takes from one rung, best first, what passes the gate, until the slate has `n` products.
-fn fill(items: &mut Vec<SlateItem>, mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) {
-    while items.len() < n {
-        let Some((product, score)) = rung.next() else { return };
+/// Takes from one rung, best first, what passes the gate, up to `n` products.
+fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
+    let mut taken = Vec::new();
+    while taken.len() < n {
+        let Some((product, score)) = rung.next() else { break };
         if gate.admits(product) {
-            items.push(SlateItem {
+            taken.push(SlateItem {
                 product_id: product.clone(),
-                position: items.len() as u16 + 1,
+                position: 0,
                 score,
                 source: rung.source,
                 reason: rung.reason(),
@@ -69,6 +85,14 @@ fn fill(items: &mut Vec<SlateItem>, mut rung: Rung<'_>, gate: &mut Gate<'_>, n: 
             });
         }
     }
+    taken
+}
+
+/// The code of the notice that a scorer failed.
+pub const SCORER_FAILED: &str = "scorer_failed";
+
+fn scorer_failed(error: onnx::Error) -> Notice {
+    Notice { code: SCORER_FAILED.to_owned(), detail: format!("{error}; the slate is as it was found") }
 }
 
 fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, got: usize) -> Vec<Notice> {

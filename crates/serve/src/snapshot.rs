@@ -7,6 +7,8 @@ use models::{History, Model, Tensors, catalogue, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
+use crate::scorer::{self, Scorer};
+
 /// The fitted models of one registry version and the products that they number.
 #[derive(Default)]
 pub struct ModelSet {
@@ -18,6 +20,8 @@ pub struct ModelSet {
     models: Vec<Box<dyn Model>>,
     /// Of these, the first that knows what goes with a product.
     item_to_item: Option<usize>,
+    /// A brought model that ranks anew what the personal one finds.
+    scorer: Option<Scorer>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
     trending: Vec<(u32, f32)>,
@@ -58,7 +62,14 @@ impl ModelSet {
             }
             models.push(model);
         }
-        Ok(Self::new(Some(version.clone()), Some(manifest.created_at), items, models))
+        let scorer = scorer::of_version(registry, version)?;
+        Ok(Self { scorer, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
+    }
+
+    /// The same models with a scorer over them.
+    #[must_use]
+    pub fn with_scorer(self, scorer: Scorer) -> Self {
+        Self { scorer: Some(scorer), ..self }
     }
 
     /// # Panics
@@ -82,7 +93,7 @@ impl ModelSet {
         let knows_neighbours =
             |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
         let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
-        Self { version, created_at, items, index, models, item_to_item, popular, trending }
+        Self { version, created_at, items, index, models, item_to_item, scorer: None, popular, trending }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -97,7 +108,11 @@ impl ModelSet {
         self.items.len()
     }
 
-    fn model(&self, name: &str) -> Option<&dyn Model> {
+    pub(crate) fn scorer(&self) -> Option<&Scorer> {
+        self.scorer.as_ref()
+    }
+
+    pub(crate) fn model(&self, name: &str) -> Option<&dyn Model> {
         self.models.iter().find(|model| model.name() == name).map(AsRef::as_ref)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::*;
 use features::Profile;
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
-use serve::{ModelSet, Policy, Shelf, Shopper, Snapshot, recommend};
+use serve::{ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -213,4 +213,69 @@ fn the_same_question_gets_the_same_slate() {
     let snapshot = shop(ALL);
     let seen = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 4)]);
     assert_eq!(ask(&snapshot, &seen, &query(N)), ask(&snapshot, &seen, &query(N)));
+}
+
+/// A model of `crates/onnx/tests/fixtures`, its schema changed in one place.
+fn scorer(name: &str, from: &str, to: &str) -> Result<Scorer, serve::ScorerError> {
+    let path = |ending: &str| format!("{}/../onnx/tests/fixtures/{name}.{ending}", env!("CARGO_MANIFEST_DIR"));
+    let schema = std::fs::read_to_string(path("toml")).unwrap().replace(from, to);
+    let models: Vec<String> = ALL.iter().map(|name| (*name).to_owned()).collect();
+    Scorer::load(&std::fs::read(path("onnx")).unwrap(), &schema, &models)
+}
+
+fn shop_with(scorer: Scorer) -> Snapshot {
+    Snapshot::new(Arc::new(models(ALL).with_scorer(scorer)), Arc::new(shelf()))
+}
+
+#[test]
+fn a_brought_scorer_ranks_anew_what_the_personal_model_found() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::OrderCompleted, 1)]);
+    let mut asked = query(4);
+    asked.explain = true;
+    let found = ask(&shop(ALL), &viewer, &asked);
+    // Cheapest first, and what was bought stays out all the same.
+    let slate = ask(&shop_with(scorer("cheap-first", "", "").unwrap()), &viewer, &asked);
+    assert_eq!((numbers(&slate), slate.strategy.as_str()), (vec![0, 2, 3, 4], "personal"));
+    assert_ne!(numbers(&found), numbers(&slate));
+    for (i, item) in slate.items.iter().enumerate() {
+        let price = numbers(&slate)[i] as f32 * 10.0 + 1.0;
+        assert_eq!((item.score, item.position as usize), (-price, i + 1));
+        let parts: Vec<_> = item.parts.iter().map(|part| (part.name.as_str(), part.value)).collect();
+        assert_eq!(parts, [("cheap-first", -price)]);
+    }
+    // A source's own score as the only column, turned round: what it likes least comes first, equals in their order.
+    let columns = scorer("cheap-first", "\"product.price\"", "\"score.ials\"").unwrap();
+    let mut found_items = ask(&shop(ALL), &viewer, &query(N)).items;
+    found_items.sort_by(|a, b| a.score.total_cmp(&b.score));
+    let wanted: Vec<&ProductId> = found_items.iter().map(|item| &item.product_id).collect();
+    let turned = ask(&shop_with(columns), &viewer, &query(N)).items;
+    assert_eq!(turned.iter().map(|item| &item.product_id).collect::<Vec<_>>(), wanted);
+    let few = scorer("cheap-first", "name = \"cheap-first\"", "name = \"few\"\ncandidates = 3").unwrap();
+    let mut three = numbers(&found)[..3].to_vec();
+    three.sort_unstable();
+    assert_eq!(numbers(&ask(&shop_with(few), &viewer, &query(2))), three[..2]);
+    // Nobody in particular: there is no personal rung to rank.
+    let slate = ask(&shop_with(scorer("cheap-first", "", "").unwrap()), &Shopper::default(), &query(4));
+    assert_eq!(slate.items, ask(&shop(ALL), &Shopper::default(), &query(4)).items);
+}
+
+#[test]
+fn a_scorer_that_fails_leaves_the_slate_as_it_was_found() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let features = r#"features = ["product.price", "pair.n_views", "pair.strength", "user.n_orders"]"#;
+    // All of it missing here, filled with zeros, of which this model takes the logarithm.
+    let missing = format!("features = [{}]", ["\"user.days_since_order\""; 4].join(", "));
+    let slate = ask(&shop_with(scorer("hostile-nan", features, &missing).unwrap()), &viewer, &query(5));
+    assert_eq!(slate.items, ask(&shop(ALL), &viewer, &query(5)).items);
+    assert_eq!(slate.notices[0].code, serve::SCORER_FAILED);
+    assert!(slate.notices[0].detail.contains("wanted a finite number"), "{:?}", slate.notices);
+}
+
+#[test]
+fn a_feature_that_is_not_known_is_refused_with_the_nearest_name() {
+    let refused = |to: &str| scorer("cheap-first", "\"product.price\"", to).err().unwrap().to_string();
+    assert!(refused("\"product.prize\"").contains("did you mean \"product.price\""));
+    assert!(refused("\"score.sasrec\"").contains("this version has the models popular, trending, item-knn, ials"));
+    let named = scorer("cheap-first", "name = \"cheap-first\"", "name = \"ials\"").err().unwrap().to_string();
+    assert!(named.contains("like a model of the catalogue"), "{named}");
 }

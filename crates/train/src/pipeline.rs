@@ -43,7 +43,12 @@ pub struct Stores<'a> {
     /// Held while the lake is brought up to date and read: an erasure that came in between could be undone.
     pub lake_guard: &'a Mutex<()>,
     pub registry: &'a dyn Registry,
+    /// Files that a version of these models keeps from the champion's, such as a brought scorer.
+    pub carried: &'a Carried<'a>,
 }
+
+/// Of the models of a new version, files by name.
+pub type Carried<'a> = dyn Fn(&[String]) -> store::Result<BTreeMap<String, Vec<u8>>> + Sync + 'a;
 
 /// What a training is told from outside, where clocks and versions live.
 #[derive(Debug, Clone)]
@@ -134,7 +139,7 @@ pub fn run(
     let candidate = measure(recipe, &set.split, progress, cancelled)?;
     let rivals = rivals(stores.registry, recipe, &set.split, &candidate, progress, cancelled)?;
 
-    let fitted = fit_all(recipe, &set, progress, cancelled)?;
+    let mut fitted = fit_all(recipe, &set, progress, cancelled)?;
     let facts = BTreeMap::from([
         ("n_users".to_owned(), set.n_users as f64),
         ("n_items".to_owned(), set.item_ids.len() as f64),
@@ -157,6 +162,7 @@ pub fn run(
         checksums: BTreeMap::new(),
     };
     step("register", 0, 1);
+    fitted.files.extend((stores.carried)(&recipe.models)?);
     let manifest = stores.registry.register(manifest, &fitted.files)?;
     let (promoted, verdict) = gate(&candidate, &rivals, order.gate_ratio);
     let verdict = chosen.map_or(verdict.clone(), |chosen| format!("{}; {verdict}", chosen.said));

@@ -3,6 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, bail};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use features::ranking;
 use models::catalogue::{self, ModelSpec};
 use serde_json::{Value, json};
 use store::CurvePoint;
@@ -14,6 +16,14 @@ use crate::{cli::Models, config::Config};
 pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> {
     let api = || Api::open(&config);
     match models {
+        Models::Features => features(as_json),
+        Models::Import { model, schema, parity, base } => {
+            let text = |path: &Path| fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
+            let bytes = fs::read(&model).with_context(|| format!("can't read {}", model.display()))?;
+            let (schema, parity) = (text(&schema)?, text(&parity)?);
+            let body = json!({ "model": STANDARD.encode(bytes), "schema": schema, "parity": parity, "base": base });
+            imported(&api()?.post("/v1/models/import", &body)?, as_json)
+        }
         Models::Options { model } => options(catalogue::find(&model)?, as_json),
         Models::List => {
             let list = api()?.get("/v1/models")?;
@@ -25,8 +35,9 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
                 let ndcg = manifest["metrics"]["ndcg@20"].as_f64().unwrap_or(f64::NAN);
                 let names: Vec<&str> =
                     manifest["models"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let scorer = scorer(manifest).map_or_else(String::new, |name| format!(" + scorer {name}"));
                 say(format!(
-                    "{mark} {}  ndcg@20 {ndcg:.4}  {}",
+                    "{mark} {}  ndcg@20 {ndcg:.4}  {}{scorer}",
                     manifest["version"].as_str().unwrap_or("?"),
                     names.join(", ")
                 ))?;
@@ -48,6 +59,46 @@ pub fn run(config: Config, models: Models, as_json: bool) -> anyhow::Result<()> 
         }
         Models::Rollback => champion(&api()?.post("/v1/models/rollback", &json!({}))?, as_json),
     }
+}
+
+fn features(as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        let one = |f: &ranking::Feature| json!({ "name": f.name, "unit": f.unit, "about": f.about, "range": f.range });
+        return say_json(&ranking::ALL.iter().map(one).collect::<Vec<_>>());
+    }
+    for feature in ranking::ALL {
+        say(format!("{:<25} {:<10} {}", feature.name, feature.unit, feature.about))?;
+    }
+    for (family, about) in ranking::FAMILIES {
+        say(format!("{:<25} {:<10} {about}", format!("{family}:NAME"), "flag"))?;
+    }
+    say(format!("{:<25} {:<10} the score of a model of the same version, such as score.ials", "score.MODEL", "score"))
+}
+
+fn imported(manifest: &Value, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return say_json(manifest);
+    }
+    let fact = |name: &str| manifest["facts"][name].as_f64().unwrap_or(f64::NAN);
+    let version = manifest["version"].as_str().unwrap_or("?");
+    say(format!(
+        "registered {version}: scorer {} over {}",
+        scorer(manifest).unwrap_or("?"),
+        manifest["options"]["scorer"]["base"].as_str().unwrap_or("?")
+    ))?;
+    say(format!(
+        "parity on {} rows: the largest difference is {:.1e} in row {}, the tolerance {:.1e}",
+        fact("parity_rows"),
+        fact("parity_difference"),
+        fact("parity_worst_row"),
+        fact("parity_tolerance")
+    ))?;
+    say(format!("serve it with `vitrina models promote {version}`"))
+}
+
+/// The brought scorer of a version.
+fn scorer(manifest: &Value) -> Option<&str> {
+    manifest["options"]["scorer"]["name"].as_str()
 }
 
 fn options(model: &ModelSpec, as_json: bool) -> anyhow::Result<()> {

@@ -10,7 +10,7 @@ use serve::ModelSet;
 use store::{Lake, Manifest};
 use train::pipeline::{self, Recipe, Step};
 
-use super::Engine;
+use super::{Engine, scorers};
 
 /// What the caller may choose; the rest is configuration.
 #[derive(Debug, Clone, Default)]
@@ -100,6 +100,7 @@ impl Engine {
             lake: &*self.stores.lake,
             lake_guard: &self.lake_guard,
             registry: &*self.stores.registry,
+            carried: &|models| scorers::carried(&*self.stores.registry, models),
         };
         let outcome = pipeline::run(stores, &recipe, &order, progress, &NEVER)?;
         let version = outcome.manifest.version.clone();
@@ -117,7 +118,7 @@ impl Engine {
 }
 
 /// Sortable and readable: `20260728T150405.123456Z`.
-fn version_at(now: domain::Timestamp) -> anyhow::Result<ModelVersion> {
+pub(super) fn version_at(now: domain::Timestamp) -> anyhow::Result<ModelVersion> {
     let text = now.to_string().replace(['-', ':'], "");
     Ok(ModelVersion::new(text)?)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::ModelVersion;
 use serde::{Deserialize, Serialize};
 use store::Manifest;
@@ -12,7 +13,7 @@ use super::{
     extract::{ApiJson, ApiPath},
     problem::{Problem, Result},
 };
-use crate::engine::{Engine, TrainRequest};
+use crate::engine::{Brought, Engine, TrainRequest};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ModelList {
@@ -33,6 +34,35 @@ pub async fn list(State(engine): State<Arc<Engine>>) -> Result<Json<ModelList>> 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Champion {
     champion: String,
+}
+
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportBody {
+    /// The ONNX file in base64
+    pub model: String,
+    /// The schema, as TOML
+    pub schema: String,
+    /// Rows with the framework's own scores, as JSON lines or CSV
+    pub parity: String,
+    /// The version whose models find what the scorer ranks [default: the champion]
+    pub base: Option<String>,
+}
+
+/// Proves an ONNX model on its framework's own outputs and registers it as a version that ranks anew what its base
+/// finds.
+#[utoipa::path(post, path = "/v1/models/import", tag = "models", request_body = ImportBody,
+    responses((status = 200, body = Object), (status = 400, body = Problem), (status = 409, body = Problem)))]
+pub async fn import(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<ImportBody>) -> Result<Json<Manifest>> {
+    let base = body.base.map(ModelVersion::new).transpose().map_err(Problem::parameter)?;
+    let model =
+        STANDARD.decode(&body.model).map_err(|error| Problem::parameter(format!("model is no base64: {error}")))?;
+    let worker = engine.clone();
+    let import = move || {
+        let brought = Brought { model: &model, schema: &body.schema, parity: &body.parity, base };
+        worker.import_scorer(&brought, "api")
+    };
+    Ok(Json(engine.working(import).await?))
 }
 
 /// Serves this version from the next request on.

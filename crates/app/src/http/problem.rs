@@ -123,6 +123,9 @@ impl From<anyhow::Error> for Problem {
             Ok(broken @ serve::SnapshotError::Model { .. }) => return Self::new(Code::Conflict, broken.to_string()),
             Err(error) => error,
         };
+        if let Some(refused) = error.downcast_ref::<serve::ScorerError>() {
+            return Self::parameter(refused);
+        }
         match error.downcast_ref::<train::pipeline::TrainError>() {
             Some(train::pipeline::TrainError::Store(_)) | None => Self::internal(format!("{error:#}")),
             Some(train::pipeline::TrainError::NothingToLearn { .. }) => Self::new(Code::Conflict, error.to_string()),
