@@ -58,6 +58,6 @@ pub use features::Features;
 pub use history::{History, HistoryItem, decay};
 pub use interactions::{Interaction, Interactions, Row};
 pub use item_item::ItemItemModel;
-pub use model::{Contribution, FitContext, Loss, Model, Neighbour, Progress, TrainingData};
+pub use model::{Contribution, FitContext, Importance, Loss, Model, Neighbour, Progress, TrainingData};
 pub use options::Options;
 pub use tensors::{Tensor, Tensors};

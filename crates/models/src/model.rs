@@ -36,6 +36,11 @@ pub trait Model: Send + Sync {
     /// Why `item` got its score: contributions that sum to it, largest first. Empty when the model cannot say.
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution>;
 
+    /// What a model with named features makes of each of them, most important first. Empty for all others.
+    fn importance(&self) -> Vec<Importance> {
+        Vec::new()
+    }
+
     /// Products that go with `item`, best first, at most `n`. Empty when the model knows none.
     fn neighbours(&self, _item: u32, _n: usize) -> Vec<Neighbour> {
         Vec::new()
@@ -53,6 +58,16 @@ pub struct Contribution {
     /// The history product it comes from; `None` for what does not depend on the history, such as popularity.
     pub item: Option<u32>,
     pub value: f32,
+}
+
+/// What a feature is worth to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Importance {
+    pub feature: String,
+    /// Share of the loss that the fit took away by asking for this feature.
+    pub gain: f32,
+    /// Mean NDCG that is lost on held-out lists when its values are dealt out anew.
+    pub permutation: f32,
 }
 
 /// A product beside another one.

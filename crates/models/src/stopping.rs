@@ -73,7 +73,7 @@ impl Patience {
     ) -> Result<E::Model> {
         let held_out = match self.patience {
             0 => None,
-            _ => HeldOut::cut(interactions, HELD_OUT, N_JUDGES, context.seed)?,
+            _ => HeldOut::cut(interactions, HELD_OUT, N_JUDGES, context.seed, false)?,
         };
         let (judged, best) = match &held_out {
             Some(held_out) => self.best(name, held_out, context, start(&held_out.train))?,

@@ -10,11 +10,18 @@ use crate::{History, HistoryItem, Interaction, Interactions, Model, Result};
 /// Training data without its end, and that end for some users.
 pub(crate) struct HeldOut {
     pub train: Interactions,
-    /// A history, oldest first, and the products that came after it: sorted, at least one.
-    pub users: Vec<(Vec<HistoryItem>, Vec<u32>)>,
-    pub now: i64,
+    pub users: Vec<Asked>,
     /// Whether products of the history are wanted like any other; if not, none of them is among the wanted.
-    with_repeats: bool,
+    pub with_repeats: bool,
+}
+
+/// A user as seen at one moment, and what came then.
+pub(crate) struct Asked {
+    /// Oldest first.
+    pub history: Vec<HistoryItem>,
+    pub now: i64,
+    /// The products that came after the history: sorted, at least one.
+    pub wanted: Vec<u32>,
 }
 
 /// Who loses the end of the history, and how much of it.
@@ -32,8 +39,14 @@ const REPEATS: f64 = 0.05;
 impl HeldOut {
     /// Holds out a share of each user's interactions, the latest ones where the data has time, and keeps at most
     /// `n_users` users to judge by, by lot. `None` when nobody has two different products.
-    pub fn cut(interactions: &Interactions, share: f64, n_users: usize, seed: u64) -> Result<Option<Self>> {
-        Self::cut_rows(interactions, Cut { share, n_users, seed, with_repeats: false, is_cut: |_| true })
+    pub fn cut(
+        interactions: &Interactions,
+        share: f64,
+        n_users: usize,
+        seed: u64,
+        with_repeats: bool,
+    ) -> Result<Option<Self>> {
+        Self::cut_rows(interactions, Cut { share, n_users, seed, with_repeats, is_cut: |_| true })
     }
 
     /// Holds out interactions of half the users at most, and of no more than `n_users`: the rest is whole, so that a
@@ -50,9 +63,42 @@ impl HeldOut {
         Self::cut_rows(interactions, Cut { share, n_users, seed, with_repeats, is_cut })
     }
 
+    /// Holds out all that happened from `moment` on, for all users, and keeps at most `n_users` users to judge by, by lot.
+    /// Each is asked when one of the events from then on happens, drawn by lot, with the history before that event. So
+    /// neither history nor `train` knows of anything at or after the time of the question. `None` when nobody wants
+    /// anything from then on, or nothing came before.
+    pub fn from_moment(
+        interactions: &Interactions,
+        moment: i64,
+        n_users: usize,
+        seed: u64,
+        with_repeats: bool,
+    ) -> Result<Option<Self>> {
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut train: Vec<Interaction> = Vec::with_capacity(interactions.n_interactions());
+        let mut users = Vec::new();
+        for user in 0..interactions.n_users() {
+            let mut row = interactions.history(user);
+            let n_before = row.partition_point(|h| h.timestamp < moment);
+            train.extend(row[..n_before].iter().map(|h| interaction(user, h)));
+            if n_before < row.len() {
+                let now = row[random.random_range(n_before..row.len())].timestamp;
+                let later = row.split_off(row.partition_point(|h| h.timestamp < now));
+                users.extend(ask(row, now, &later, with_repeats));
+            }
+        }
+        if users.is_empty() || train.is_empty() {
+            return Ok(None);
+        }
+        draw(&mut users, n_users, &mut random);
+        let train = Interactions::new(interactions.n_users(), interactions.n_items(), &train)?;
+        Ok(Some(Self { train, users, with_repeats }))
+    }
+
     fn cut_rows(interactions: &Interactions, cut: Cut<impl Fn(usize) -> bool>) -> Result<Option<Self>> {
         let Cut { share, n_users, seed, with_repeats, is_cut } = cut;
-        let has_time = interactions.newest_timestamp() > 0;
+        let now = interactions.newest_timestamp();
+        let has_time = now > 0;
         let mut random = StdRng::seed_from_u64(seed);
         let mut train: Vec<Interaction> = Vec::with_capacity(interactions.n_interactions());
         let mut users = Vec::new();
@@ -70,43 +116,23 @@ impl HeldOut {
                 ((row.len() as f64 * share).round() as usize).clamp(1, row.len() - 1)
             };
             let wanted = row.split_off(row.len() - n_held);
-            train.extend(row.iter().map(|h| Interaction {
-                user: user as u32,
-                item: h.item,
-                weight: h.weight,
-                timestamp: h.timestamp,
-            }));
-            let mut wanted: Vec<u32> = wanted
-                .iter()
-                .map(|h| h.item)
-                .filter(|&item| with_repeats || row.iter().all(|h| h.item != item))
-                .collect();
-            wanted.sort_unstable();
-            wanted.dedup();
-            if !wanted.is_empty() {
-                users.push((row, wanted));
-            }
+            train.extend(row.iter().map(|h| interaction(user, h)));
+            users.extend(ask(row, now, &wanted, with_repeats));
         }
         if users.is_empty() {
             return Ok(None);
         }
-        let n_users = n_users.min(users.len());
-        for first in 0..n_users {
-            let other = random.random_range(first..users.len());
-            users.swap(first, other);
-        }
-        users.truncate(n_users);
+        draw(&mut users, n_users, &mut random);
         let train = Interactions::new(interactions.n_users(), interactions.n_items(), &train)?;
-        let now = interactions.newest_timestamp();
-        Ok(Some(Self { train, users, now, with_repeats }))
+        Ok(Some(Self { train, users, with_repeats }))
     }
 
     /// Mean NDCG at `n` of the lists that a model makes for the held-out users, products of the history left out unless
     /// they are wanted too.
     pub fn ndcg(&self, model: &dyn Model, n: usize) -> f64 {
-        let of = |(history, wanted): &(Vec<HistoryItem>, Vec<u32>)| {
+        let of = |Asked { history, now, wanted }: &Asked| {
             let mut scores = vec![0.0; model.n_items()];
-            model.score(&History { items: history, now: self.now }, &mut scores);
+            model.score(&History { items: history, now: *now }, &mut scores);
             if !self.with_repeats {
                 history.iter().for_each(|h| scores[h.item as usize] = f32::NEG_INFINITY);
             }
@@ -116,6 +142,37 @@ impl HeldOut {
         let sum: f64 = self.users.par_iter().map(of).collect::<Vec<f64>>().iter().sum();
         sum / self.users.len() as f64
     }
+}
+
+/// Where a share of the interactions has happened: the moment from which on the rest is held out. `None` without time.
+pub(crate) fn moment_at(interactions: &Interactions, share: f64) -> Option<i64> {
+    let mut timestamps: Vec<i64> = interactions.cells().map(|cell| cell.timestamp).collect();
+    timestamps.sort_unstable();
+    let at = (timestamps.len() as f64 * share) as usize;
+    timestamps.get(at).copied().filter(|&moment| moment > 0)
+}
+
+fn interaction(user: usize, h: &HistoryItem) -> Interaction {
+    Interaction { user: user as u32, item: h.item, weight: h.weight, timestamp: h.timestamp }
+}
+
+/// `None` when there is nothing to want.
+fn ask(history: Vec<HistoryItem>, now: i64, later: &[HistoryItem], with_repeats: bool) -> Option<Asked> {
+    let mut wanted: Vec<u32> = later.iter().map(|h| h.item).collect();
+    wanted.retain(|&item| with_repeats || history.iter().all(|h| h.item != item));
+    wanted.sort_unstable();
+    wanted.dedup();
+    (!wanted.is_empty()).then_some(Asked { history, now, wanted })
+}
+
+/// Keeps `n` of many, by lot (Fisher and Yates).
+fn draw<T>(many: &mut Vec<T>, n: usize, random: &mut StdRng) {
+    let n = n.min(many.len());
+    for first in 0..n {
+        let other = random.random_range(first..many.len());
+        many.swap(first, other);
+    }
+    many.truncate(n);
 }
 
 fn share_of_repeats(interactions: &Interactions) -> f64 {
@@ -159,7 +216,7 @@ mod tests {
     #[test]
     fn who_comes_back_to_products_wants_them_again() {
         let held_out = HeldOut::cut_some(&log(true), 0.25, 10, 1).unwrap().unwrap();
-        assert!(held_out.users.iter().all(|(history, wanted)| wanted == &[history[0].item]));
-        assert!(HeldOut::cut(&log(true), 0.25, 10, 1).unwrap().is_none(), "there nothing new is left to want");
+        assert!(held_out.users.iter().all(|asked| asked.wanted == [asked.history[0].item]));
+        assert!(HeldOut::cut(&log(true), 0.25, 10, 1, false).unwrap().is_none(), "there nothing new is left to want");
     }
 }

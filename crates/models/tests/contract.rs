@@ -46,8 +46,19 @@ fn quick_options(spec: &ModelSpec) -> Vec<(&'static str, &'static str)> {
     }
 }
 
-fn fit(spec: &ModelSpec, interactions: &Interactions, seed: u64) -> Box<dyn Model> {
-    let options = spec.options(&quick_options(spec)).unwrap();
+/// The catalogue, and the other ways to blend.
+fn models() -> impl Iterator<Item = (&'static ModelSpec, Vec<(&'static str, &'static str)>)> {
+    let quick = |spec| (spec, quick_options(spec));
+    let blends = ["switching", "learned"].map(|blend| {
+        let (spec, mut options) = quick(models::catalogue::find("hybrid").unwrap());
+        options.push(("blend", blend));
+        (spec, options)
+    });
+    MODELS.iter().map(quick).chain(blends)
+}
+
+fn fit(spec: &ModelSpec, options: &[(&str, &str)], interactions: &Interactions, seed: u64) -> Box<dyn Model> {
+    let options = spec.options(options).unwrap();
     spec.fit(&TrainingData::new(interactions), &options, &FitContext::quiet(seed)).unwrap()
 }
 
@@ -91,8 +102,8 @@ fn all_scores(model: &dyn Model, interactions: &Interactions) -> Vec<u32> {
 #[test]
 fn checkerboard_diagonal_is_recommended() {
     let board = checkerboard();
-    for spec in MODELS.iter().filter(|spec| learns_who_likes_what(spec)) {
-        let model = fit(spec, &board, 1);
+    for (spec, options) in models().filter(|(spec, _)| learns_who_likes_what(spec)) {
+        let model = fit(spec, &options, &board, 1);
         for user in 0..N {
             let history = board.history(user as usize);
             let mut scores = scores(model.as_ref(), &history, 0);
@@ -106,8 +117,8 @@ fn checkerboard_diagonal_is_recommended() {
 fn batch_equals_single() {
     let shop = shop();
     let now = shop.newest_timestamp();
-    for spec in MODELS {
-        let model = fit(spec, &shop, 1);
+    for (spec, options) in models() {
+        let model = fit(spec, &options, &shop, 1);
         let histories = histories(&shop);
         let views: Vec<_> = histories.iter().map(|items| History { items, now }).collect();
         let mut batch = vec![f32::NAN; views.len() * model.n_items()];
@@ -121,8 +132,8 @@ fn batch_equals_single() {
 #[test]
 fn saved_equals_loaded() {
     let shop = shop();
-    for spec in MODELS {
-        let model = fit(spec, &shop, 1);
+    for (spec, options) in models() {
+        let model = fit(spec, &options, &shop, 1);
         let bytes = model.tensors().to_bytes().unwrap();
         let loaded = models::catalogue::load(&Tensors::from_bytes(&bytes).unwrap()).unwrap();
         assert_eq!(all_scores(model.as_ref(), &shop), all_scores(loaded.as_ref(), &shop), "{}", spec.name);
@@ -133,8 +144,8 @@ fn saved_equals_loaded() {
 #[test]
 fn damaged_tensors_are_refused_or_harmless() {
     let shop = shop();
-    for spec in MODELS {
-        let whole = fit(spec, &shop, 1).tensors();
+    for (spec, options) in models() {
+        let whole = fit(spec, &options, &shop, 1).tensors();
         for name in whole.tensors.keys() {
             let mut damaged = whole.clone();
             damaged.tensors.remove(name);
@@ -150,10 +161,10 @@ fn damaged_tensors_are_refused_or_harmless() {
 #[test]
 fn a_seed_decides_everything_and_threads_nothing() {
     let shop = shop();
-    for spec in MODELS {
+    for (spec, options) in models() {
         let on = |n_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            pool.install(|| all_scores(fit(spec, &shop, 7).as_ref(), &shop))
+            pool.install(|| all_scores(fit(spec, &options, &shop, 7).as_ref(), &shop))
         };
         assert_eq!(on(1), on(2), "{}", spec.name);
     }
@@ -163,8 +174,8 @@ fn a_seed_decides_everything_and_threads_nothing() {
 fn contributions_sum_to_the_score() {
     let shop = shop();
     let now = shop.newest_timestamp() + DAY;
-    for spec in MODELS {
-        let model = fit(spec, &shop, 1);
+    for (spec, options) in models() {
+        let model = fit(spec, &options, &shop, 1);
         for history in histories(&shop) {
             let scores = scores(model.as_ref(), &history, now);
             for item in 0..model.n_items() as u32 {
@@ -191,8 +202,8 @@ fn contributions_sum_to_the_score() {
 #[test]
 fn neighbours_are_sorted_and_never_the_product_itself() {
     let shop = shop();
-    for spec in MODELS {
-        let model = fit(spec, &shop, 1);
+    for (spec, options) in models() {
+        let model = fit(spec, &options, &shop, 1);
         for item in 0..model.n_items() as u32 {
             let list = model.neighbours(item, 5);
             assert!(list.len() <= 5 && list.iter().all(|n| n.item != item), "{}", spec.name);
@@ -207,8 +218,8 @@ fn neighbours_are_sorted_and_never_the_product_itself() {
 fn of_whom_nothing_is_known_nothing_is_made_up() {
     let shop = shop();
     let nobody: [&[HistoryItem]; 2] = [&[], &[HistoryItem { item: 999_999, weight: 1.0, timestamp: 0 }]];
-    for spec in MODELS {
-        let model = fit(spec, &shop, 1);
+    for (spec, options) in models() {
+        let model = fit(spec, &options, &shop, 1);
         for history in nobody {
             let scores = scores(model.as_ref(), history, shop.newest_timestamp());
             let is_silent = scores.iter().all(|score| *score == f32::NEG_INFINITY);
@@ -222,9 +233,9 @@ fn of_whom_nothing_is_known_nothing_is_made_up() {
 fn a_fit_can_be_cancelled() {
     let shop = shop();
     let cancelled = AtomicBool::new(true);
-    for spec in MODELS {
+    for (spec, options) in models() {
         let context = FitContext { seed: 1, progress: &|_| {}, cancelled: &cancelled };
-        let options = spec.options(&quick_options(spec)).unwrap();
+        let options = spec.options(&options).unwrap();
         let result = spec.fit(&TrainingData::new(&shop), &options, &context);
         assert!(matches!(result, Err(Error::Cancelled)), "{}", spec.name);
     }
@@ -234,9 +245,9 @@ fn a_fit_can_be_cancelled() {
 fn an_empty_shop_is_served() {
     let empty = Interactions::new(0, 0, &[]).unwrap();
     let silent = Interactions::new(2, 3, &[]).unwrap();
-    for spec in MODELS.iter().filter(|spec| spec.name != "hybrid") {
+    for (spec, options) in models().filter(|(spec, _)| spec.name != "hybrid") {
         for interactions in [&empty, &silent] {
-            let model = fit(spec, interactions, 1);
+            let model = fit(spec, &options, interactions, 1);
             let scores = scores(model.as_ref(), &[HistoryItem { item: 0, weight: 1.0, timestamp: 0 }], 0);
             assert!(scores.len() == interactions.n_items() && scores.iter().all(|s| !s.is_nan()), "{}", spec.name);
         }

@@ -27,7 +27,7 @@ pub use lake::Lake;
 pub use ledger::{AuditEntry, ConsentRecord, Ledger, Receipt};
 pub use profiles::Profiles;
 pub use quarantine::{Quarantine, Quarantined};
-pub use registry::{CurvePoint, Manifest, Registry};
+pub use registry::{CurvePoint, FeatureImportance, Manifest, Registry};
 pub use settings::Settings;
 pub use shop::ShopStores;
 pub use users::Users;

@@ -18,6 +18,16 @@ pub struct CurvePoint {
     pub validation_ndcg: Option<f64>,
 }
 
+/// What a feature is worth to a model.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct FeatureImportance {
+    pub feature: String,
+    /// Share of the loss that the fit took away by asking for this feature.
+    pub gain: f32,
+    /// Mean NDCG that is lost on held-out lists when its values are dealt out anew.
+    pub permutation: f32,
+}
+
 /// How a model came to be: enough to make it again.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Manifest {
@@ -37,6 +47,9 @@ pub struct Manifest {
     /// Loss curves of the models that go by epochs, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub curves: BTreeMap<String, Vec<CurvePoint>>,
+    /// Features of the models that have some, by model, most important first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub importance: BTreeMap<String, Vec<FeatureImportance>>,
     /// File name → BLAKE3 in hexadecimal, filled in by the registry.
     #[serde(default)]
     pub checksums: BTreeMap<String, String>,

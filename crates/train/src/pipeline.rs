@@ -13,7 +13,7 @@ use models::{
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use store::{CurvePoint, EventLog, Lake, Manifest, Registry, StoreError};
+use store::{CurvePoint, EventLog, FeatureImportance, Lake, Manifest, Registry, StoreError};
 
 use crate::{
     auto,
@@ -159,6 +159,7 @@ pub fn run(
         metrics: candidate.metrics.clone(),
         facts,
         curves: fitted.curves,
+        importance: fitted.importance,
         checksums: BTreeMap::new(),
     };
     step("register", 0, 1);
@@ -409,6 +410,7 @@ fn gate(candidate: &Measured, rivals: &[Measured], ratio: f64) -> (bool, String)
 struct FittedAll {
     files: BTreeMap<String, Vec<u8>>,
     curves: Curves,
+    importance: BTreeMap<String, Vec<FeatureImportance>>,
     seconds: f64,
 }
 
@@ -423,13 +425,22 @@ fn fit_all(
     let started = Instant::now();
     let mut files = BTreeMap::new();
     let curves = Mutex::new(Curves::new());
+    let mut importance = BTreeMap::new();
     for name in &recipe.models {
         let watch = |p| record(&mut curves.lock(), p);
         let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, &watch, cancelled)?;
         files.insert(format!("{name}.safetensors"), model.tensors().to_bytes()?);
+        let of_features: Vec<FeatureImportance> = model.importance().into_iter().map(stored).collect();
+        if !of_features.is_empty() {
+            importance.insert(name.clone(), of_features);
+        }
     }
     files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).expect("ids are plain text"));
-    Ok(FittedAll { files, curves: curves.into_inner(), seconds: started.elapsed().as_secs_f64() })
+    Ok(FittedAll { files, curves: curves.into_inner(), importance, seconds: started.elapsed().as_secs_f64() })
+}
+
+fn stored(models::Importance { feature, gain, permutation }: models::Importance) -> FeatureImportance {
+    FeatureImportance { feature, gain, permutation }
 }
 
 /// Adds an epoch to its model's curve. A hybrid fits its sources twice: the later fit is the one that is kept.

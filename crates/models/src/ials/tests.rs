@@ -196,7 +196,7 @@ fn an_update_comes_close_to_a_retrain() {
     let options = crate::catalogue::find(NAME).unwrap().options(&options).unwrap();
     let quiet = FitContext::quiet(1);
     let fitted = |interactions: &Interactions| fit(&TrainingData::new(interactions), &options, &quiet).unwrap();
-    let everything = HeldOut::cut(&Interactions::new(400, 216, &cells).unwrap(), 0.1, 400, 1).unwrap().unwrap();
+    let everything = HeldOut::cut(&Interactions::new(400, 216, &cells).unwrap(), 0.1, 400, 1, false).unwrap().unwrap();
     let before: Vec<Interaction> = everything.train.cells().filter(|c| c.timestamp <= 6800).collect();
     let before = fitted(&Interactions::new(400, 180, &before).unwrap());
 

@@ -7,7 +7,7 @@ use domain::{
     Timestamp, UserKey,
 };
 
-use crate::{CurvePoint, Manifest};
+use crate::{CurvePoint, FeatureImportance, Manifest};
 
 pub fn user(n: u64) -> UserKey {
     UserKey((u128::from(n) + 1).to_be_bytes())
@@ -65,6 +65,10 @@ pub fn manifest(version: &str, seconds: i64) -> Manifest {
         curves: BTreeMap::from([(
             "bpr".to_owned(),
             vec![CurvePoint { epoch: 1, train_loss: 0.5, validation_ndcg: Some(0.1) }],
+        )]),
+        importance: BTreeMap::from([(
+            "hybrid".to_owned(),
+            vec![FeatureImportance { feature: "popular score".to_owned(), gain: 0.5, permutation: 0.1 }],
         )]),
         checksums: BTreeMap::new(),
     }

@@ -1,0 +1,78 @@
+//! One weight per source, the same for everybody, found by coordinate search.
+
+use rayon::prelude::*;
+
+use super::shortlist::Judged;
+use super::sources::{scale_of, shares_of};
+use crate::{Contribution, History, Model};
+
+/// Equal weights, which sum to 1.
+pub(super) fn equal(n_sources: usize) -> Vec<f32> {
+    normalized(vec![1.0; n_sources])
+}
+
+/// Weights on a simplex by coordinate search: from `start`, steps of ½, ¼, … of one source at a time are kept while they
+/// raise the mean NDCG at n.
+pub(super) fn find_weights(lists: &[&Judged], start: Vec<f32>, n: usize) -> Vec<f32> {
+    let quality = |weights: &[f32]| {
+        let of = |list: &&Judged| list.ndcg(&list.shortlist.blend(weights), n);
+        lists.par_iter().map(of).collect::<Vec<f64>>().iter().sum::<f64>() / lists.len() as f64
+    };
+    let mut best = start;
+    let mut best_quality = quality(&best);
+    for step in [0.5f32, 0.25, 0.1, 0.05, 0.02] {
+        let mut improved = true;
+        while improved {
+            improved = false;
+            for source in 0..best.len() {
+                for change in [step, -step] {
+                    let mut weights = best.clone();
+                    weights[source] = (weights[source] + change).max(0.0);
+                    if weights.iter().sum::<f32>() <= 0.0 {
+                        continue;
+                    }
+                    let weights = normalized(weights);
+                    let q = quality(&weights);
+                    if q > best_quality + 1e-7 {
+                        (best, best_quality, improved) = (weights, q, true);
+                    }
+                }
+            }
+        }
+    }
+    best
+}
+
+pub(super) fn normalized(mut weights: Vec<f32>) -> Vec<f32> {
+    let sum: f32 = weights.iter().sum();
+    weights.iter_mut().for_each(|w| *w /= sum);
+    weights
+}
+
+/// `Σ_sources weight · share`; a source without weight is not asked.
+pub(super) fn score(sources: &[Box<dyn Model>], weights: &[f32], history: &History<'_>, scores: &mut [f32]) {
+    scores.fill(0.0);
+    for (source, weight) in sources.iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
+        for (score, share) in scores.iter_mut().zip(shares_of(source.as_ref(), history)) {
+            *score += weight * share;
+        }
+    }
+}
+
+/// What each source with a weight adds to the score of `item`.
+pub(super) fn explain(
+    sources: &[Box<dyn Model>],
+    weights: &[f32],
+    history: &History<'_>,
+    item: u32,
+) -> Vec<Contribution> {
+    let mut contributions = Vec::new();
+    for (source, weight) in sources.iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
+        let mut scores = vec![0.0; source.n_items()];
+        source.score(history, &mut scores);
+        let scale = weight * scale_of(&scores);
+        contributions
+            .extend(source.explain(history, item).into_iter().map(|c| Contribution { value: c.value * scale, ..c }));
+    }
+    contributions
+}
