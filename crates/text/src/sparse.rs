@@ -46,7 +46,8 @@ impl Sparse {
                 std::cmp::Ordering::Greater => drop(b.next()),
                 std::cmp::Ordering::Equal => {
                     sum += x * y;
-                    (a.next(), b.next());
+                    a.next();
+                    b.next();
                 }
             }
         }
