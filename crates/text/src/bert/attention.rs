@@ -1,5 +1,6 @@
 //! Attention of each text's tokens over each other: `softmax(Q Kᵀ / √d) V`, head by head (Vaswani et al. 2017).
 
+use pulp::{Arch, Simd, WithSimd};
 use rten_simd::SimdOp;
 use rten_vecmath::Softmax;
 
@@ -20,11 +21,11 @@ pub(super) fn attention(qkv: &[f32], lengths: impl Iterator<Item = usize>, width
         for head in 0..n_heads {
             let head = Head { qkv, width, size: width / n_heads, number: head, padded };
             head.transpose_keys(&mut keys);
-            pulp::Arch::new().dispatch(|| head.scores(&keys, &mut scores));
+            Arch::new().dispatch(Scores { head: &head, keys: &keys, scores: &mut scores });
             for scores in scores.chunks_exact_mut(padded) {
                 Softmax::new_mut(&mut scores[..length]).dispatch();
             }
-            pulp::Arch::new().dispatch(|| head.mix_values(&scores, out));
+            Arch::new().dispatch(Mixtures { head: &head, scores: &scores, out });
         }
     }
     out
@@ -57,17 +58,28 @@ impl Head<'_> {
             }
         }
     }
+}
 
-    /// A row of `padded` products with all keys for each query.
+/// A row of `padded` products with all keys for each query, into `scores`.
+struct Scores<'a> {
+    head: &'a Head<'a>,
+    keys: &'a [f32],
+    scores: &'a mut Vec<f32>,
+}
+
+impl WithSimd for Scores<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn scores(&self, keys: &[f32], scores: &mut Vec<f32>) {
-        let scale = 1.0 / (self.size as f32).sqrt();
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { head, keys, scores } = self;
+        let scale = 1.0 / (head.size as f32).sqrt();
         scores.clear();
-        scores.resize(self.qkv.len() / (3 * self.width) * self.padded, 0.0);
-        for (query, scores) in self.part(0).zip(scores.chunks_exact_mut(self.padded)) {
+        scores.resize(head.qkv.len() / (3 * head.width) * head.padded, 0.0);
+        for (query, scores) in head.part(0).zip(scores.chunks_exact_mut(head.padded)) {
             for (block, scores) in scores.chunks_exact_mut(LANES).enumerate() {
                 let mut sums = [0f32; LANES];
-                for (q, keys) in query.iter().zip(keys.chunks_exact(self.padded)) {
+                for (q, keys) in query.iter().zip(keys.chunks_exact(head.padded)) {
                     let keys = &keys[block * LANES..][..LANES];
                     for lane in 0..LANES {
                         sums[lane] = q.mul_add(keys[lane], sums[lane]);
@@ -79,19 +91,33 @@ impl Head<'_> {
             }
         }
     }
+}
 
-    /// Each token's mixture of all values, into this head's part of the rows of `out`.
+/// Each token's mixture of all values, into this head's part of the rows of `out`.
+struct Mixtures<'a> {
+    head: &'a Head<'a>,
+    scores: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Mixtures<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn mix_values(&self, scores: &[f32], out: &mut [f32]) {
-        let at = self.number * self.size;
-        for (scores, out) in scores.chunks_exact(self.padded).zip(out.chunks_exact_mut(self.width)) {
-            let out = &mut out[at..at + self.size];
-            for (block, out) in out.chunks_mut(2 * LANES).enumerate() {
-                let mut sums = [0f32; 2 * LANES];
-                for (score, value) in scores.iter().zip(self.part(2)) {
-                    let value = &value[block * 2 * LANES..][..out.len()];
-                    for (sum, x) in sums.iter_mut().zip(value) {
-                        *sum = score.mul_add(*x, *sum);
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { head, scores, out } = self;
+        let at = head.number * head.size;
+        for (scores, out) in scores.chunks_exact(head.padded).zip(out.chunks_exact_mut(head.width)) {
+            for (block, out) in out[at..at + head.size].chunks_mut(LANES).enumerate() {
+                let mut sums = [0f32; LANES];
+                for (score, value) in scores.iter().zip(head.part(2)) {
+                    let value = &value[block * LANES..][..out.len()];
+                    if let Ok(value) = <&[f32; LANES]>::try_from(value) {
+                        for lane in 0..LANES {
+                            sums[lane] = score.mul_add(value[lane], sums[lane]);
+                        }
+                    } else {
+                        sums.iter_mut().zip(value).for_each(|(sum, x)| *sum += score * x);
                     }
                 }
                 out.copy_from_slice(&sums[..out.len()]);

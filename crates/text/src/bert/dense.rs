@@ -4,6 +4,7 @@
 //! with a scale; products and sums are exact in int32. A scale for each token is what keeps BERT's few very large activations from
 //! drowning the others' digits. Zero points are taken off the sums here: rten-gemm 0.27 mixes those of different rows up.
 
+use pulp::{Arch, Simd, WithSimd};
 use rten_gemm::{BiasVector, GemmExecutor, GemmInputA, GemmInputB, GemmOptions, PackedBMatrix};
 use rten_tensor::NdTensorView;
 
@@ -68,23 +69,34 @@ impl Dense {
                 let whole = GemmInputA::Unpacked(NdTensorView::from_data(shape, x.values.as_slice()));
                 let weights = GemmInputB::Packed(weights);
                 INT8.with(|gemm| gemm.gemm(&mut sums, whole, weights, GemmOptions::default())).expect("shapes agree");
-                let rows = y.chunks_exact_mut(n_outputs).zip(sums.chunks_exact(n_outputs));
-                for ((y, sums), row) in rows.zip(x.rows) {
-                    pulp::Arch::new().dispatch(|| outputs.dequantize(sums, row, &self.bias, y));
-                }
+                Arch::new().dispatch(Dequantize { sums: &sums, rows: &x.rows, outputs, bias: &self.bias, y: &mut y });
             }
         }
         y
     }
 }
 
-impl Outputs {
-    /// `y = row scale · output scale · Σ (x − zero point) · w + b`: the zero point comes off here, once for each sum.
+/// `y = row scale · output scale · Σ (x − zero point) · w + b`: the zero point comes off here, once for each sum.
+struct Dequantize<'a> {
+    sums: &'a [i32],
+    rows: &'a [RowScale],
+    outputs: &'a Outputs,
+    bias: &'a [f32],
+    y: &'a mut [f32],
+}
+
+impl WithSimd for Dequantize<'_> {
+    type Output = ();
+
     #[inline(always)]
-    fn dequantize(&self, sums: &[i32], row: RowScale, bias: &[f32], y: &mut [f32]) {
-        let outputs = self.scales.iter().zip(&self.sums).zip(bias);
-        for ((y, sum), ((scale, weights), bias)) in y.iter_mut().zip(sums).zip(outputs) {
-            *y = (sum - row.zero_point * weights) as f32 * (row.scale * scale) + bias;
+    fn with_simd<S: Simd>(self, _: S) {
+        let n = self.bias.len();
+        let Outputs { scales, sums: weights } = self.outputs;
+        let (scales, weights, bias) = (&scales[..n], &weights[..n], &self.bias[..n]);
+        for ((y, sums), row) in self.y.chunks_exact_mut(n).zip(self.sums.chunks_exact(n)).zip(self.rows) {
+            for i in 0..n {
+                y[i] = (sums[i] - row.zero_point * weights[i]) as f32 * (row.scale * scales[i]) + bias[i];
+            }
         }
     }
 }
@@ -114,9 +126,27 @@ struct QuantizedRows {
 impl QuantizedRows {
     fn of(x: &[f32], width: usize) -> Self {
         let mut values = vec![0u8; x.len()];
-        let rows = x.chunks_exact(width).zip(values.chunks_exact_mut(width));
-        let rows = rows.map(|(x, values)| pulp::Arch::new().dispatch(|| quantize_row(x, values))).collect();
+        let mut rows = Vec::with_capacity(x.len() / width);
+        Arch::new().dispatch(Quantize { x, width, values: &mut values, rows: &mut rows });
         Self { values, rows }
+    }
+}
+
+struct Quantize<'a> {
+    x: &'a [f32],
+    width: usize,
+    values: &'a mut [u8],
+    rows: &'a mut Vec<RowScale>,
+}
+
+impl WithSimd for Quantize<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (x, values) in self.x.chunks_exact(self.width).zip(self.values.chunks_exact_mut(self.width)) {
+            self.rows.push(quantize_row(x, values));
+        }
     }
 }
 
@@ -124,12 +154,15 @@ impl QuantizedRows {
 fn quantize_row(x: &[f32], values: &mut [u8]) -> RowScale {
     // Sixteen at a time, because a single minimum may not be reordered.
     let (mut low, mut high) = ([0f32; 16], [0f32; 16]);
-    for x in x.chunks(16) {
-        for ((low, high), &x) in low.iter_mut().zip(&mut high).zip(x) {
-            *low = if x < *low { x } else { *low };
-            *high = if x > *high { x } else { *high };
+    let (whole, rest) = x.as_chunks::<16>();
+    for x in whole {
+        for lane in 0..16 {
+            low[lane] = if x[lane] < low[lane] { x[lane] } else { low[lane] };
+            high[lane] = if x[lane] > high[lane] { x[lane] } else { high[lane] };
         }
     }
+    low[0] = rest.iter().copied().fold(low[0], f32::min);
+    high[0] = rest.iter().copied().fold(high[0], f32::max);
     let low = low.into_iter().fold(0f32, f32::min);
     let high = high.into_iter().fold(0f32, f32::max);
     let scale = ((high - low) / 255.0).max(f32::MIN_POSITIVE);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use pulp::{Arch, Simd, WithSimd};
 use rten_simd::SimdUnaryOp;
 use rten_vecmath::Gelu;
 
@@ -131,17 +132,30 @@ impl LayerNorm {
     }
 
     fn apply(&self, x: &mut [f32]) {
-        pulp::Arch::new().dispatch(|| x.chunks_exact_mut(self.scale.len()).for_each(|row| self.apply_to_row(row)));
+        Arch::new().dispatch(Normalize { norm: self, x });
     }
+}
+
+/// Rows of `x` in place.
+struct Normalize<'a> {
+    norm: &'a LayerNorm,
+    x: &'a mut [f32],
+}
+
+impl WithSimd for Normalize<'_> {
+    type Output = ();
 
     #[inline(always)]
-    fn apply_to_row(&self, x: &mut [f32]) {
-        let n = x.len() as f32;
-        let mean = sum(x, |x| x) / n;
-        let variance = sum(x, |x| (x - mean) * (x - mean)) / n;
-        let inverse = 1.0 / (variance + self.epsilon).sqrt();
-        for ((x, scale), bias) in x.iter_mut().zip(&self.scale).zip(&self.bias) {
-            *x = (*x - mean) * inverse * scale + bias;
+    fn with_simd<S: Simd>(self, _: S) {
+        let LayerNorm { scale, bias, epsilon } = self.norm;
+        let n = scale.len();
+        for x in self.x.chunks_exact_mut(n) {
+            let mean = sum(x, |x| x) / n as f32;
+            let variance = sum(x, |x| (x - mean) * (x - mean)) / n as f32;
+            let inverse = 1.0 / (variance + epsilon).sqrt();
+            for ((x, scale), bias) in x.iter_mut().zip(scale).zip(bias) {
+                *x = (*x - mean) * inverse * scale + bias;
+            }
         }
     }
 }
