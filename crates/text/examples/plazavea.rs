@@ -1,19 +1,16 @@
 //! Similar products on the catalogue of a Peruvian supermarket: same-category rate at 10 by TF-IDF, by BERT, and by both.
 //!
 //! ```text
-//! cargo run --release -p text --example plazavea -- PRODUCTS.parquet MODEL_FOLDER CACHE_FOLDER [f32]
+//! cargo run --release -p text --example plazavea -- PRODUCTS.jsonl MODEL_FOLDER CACHE_FOLDER [f32]
 //! ```
 //!
-//! Categories are not part of any text. The share of embeddings in a similarity is chosen on 1,000 products and the figures are
+//! A line of PRODUCTS is `{"title": …, "category": …}`. Categories are not part of any text. The share of embeddings in a similarity is chosen on 1,000 products and the figures are
 //! of 1,000 others; both are drawn by a seed.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use arrow::array::AsArray;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 use text::cache::{FileCache, encode_cached};
 use text::{Bert, Nearest, Precision, TextEncoder, TfIdf, TfIdfOptions, Vectors, Watch, centred};
@@ -24,7 +21,7 @@ const NEIGHBOURS: usize = 10;
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [products, model, cache, precision @ ..] = &arguments[..] else {
-        anyhow::bail!("wanted PRODUCTS.parquet MODEL_FOLDER CACHE_FOLDER [f32]")
+        anyhow::bail!("wanted PRODUCTS.jsonl MODEL_FOLDER CACHE_FOLDER [f32]")
     };
     let precision = if precision.is_empty() { Precision::Int8 } else { Precision::Float32 };
     let (titles, categories) = read(products)?;
@@ -98,18 +95,14 @@ fn samples(n: usize) -> (Vec<usize>, Vec<usize>) {
 }
 
 fn read(products: &str) -> Result<(Vec<String>, Vec<String>)> {
-    let (mut titles, mut categories) = (Vec::new(), Vec::new());
-    for batch in ParquetRecordBatchReaderBuilder::try_new(File::open(products).context("opening products")?)?.build()? {
-        let batch = batch?;
-        let column = |name: &str| -> Result<Vec<String>> {
-            let column = batch.column_by_name(name).with_context(|| format!("no column {name}"))?;
-            let column = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8)?;
-            Ok(column.as_string::<i32>().iter().map(|value| value.unwrap_or_default().to_owned()).collect())
-        };
-        titles.extend(column("title")?);
-        categories.extend(column("category")?);
+    #[derive(serde::Deserialize)]
+    struct Product {
+        title: String,
+        category: String,
     }
-    Ok((titles, categories))
+    let lines = std::fs::read_to_string(products).context("reading the products")?;
+    let products = lines.lines().map(serde_json::from_str).collect::<Result<Vec<Product>, _>>()?;
+    Ok(products.into_iter().map(|product| (product.title, product.category)).unzip())
 }
 
 struct Shown;

@@ -16,6 +16,7 @@ mod error;
 pub mod nearest;
 mod sparse;
 mod tfidf;
+pub mod wheel;
 pub mod words;
 
 pub use bert::{Bert, Manifest, Pooling, Precision};
