@@ -8,6 +8,7 @@
 mod common;
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpStream},
     sync::Mutex,
@@ -15,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{Rng, Server, amount, checkerboard};
 use serde_json::{Value, json};
 
@@ -152,6 +154,15 @@ fn operations(server: &Server) -> Vec<Operation> {
     operations
 }
 
+fn brought_model() -> Value {
+    let fixture = |ending: &str| {
+        let name = format!("{}/../onnx/tests/fixtures/cheap-first.{ending}", env!("CARGO_MANIFEST_DIR"));
+        fs::read(name).expect("a fixture")
+    };
+    let text = |ending: &str| String::from_utf8(fixture(ending)).expect("UTF-8");
+    json!({ "model": STANDARD.encode(fixture("onnx")), "schema": text("toml"), "parity": text("jsonl") })
+}
+
 /// Valid bodies to begin with.
 fn seeds(operation: &Operation) -> Vec<Value> {
     if !operation.reads_body {
@@ -195,6 +206,7 @@ fn seeds(operation: &Operation) -> Vec<Value> {
         ("POST", "/v1/train") => {
             vec![json!({ "models": ["popular", "item-knn"], "set": [["item-knn.neighbours", "5"]] })]
         }
+        ("POST", "/v1/models/import") => vec![brought_model()],
         (method, path) => panic!("give {method} {path} a valid body here"),
     }
 }
@@ -549,7 +561,8 @@ fn a_shop(server: &Server) {
 #[test]
 fn no_request_to_any_operation_is_answered_with_a_5xx() {
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(dir.path());
+    // A brought model needs one in service, whatever that one is worth.
+    let server = Server::start_with(dir.path(), &[("VITRINA__TRAIN__GATE_RATIO", "0.0")]);
     a_shop(&server);
     let n = amount("VITRINA_FUZZ", 3_000);
     let seed = amount("VITRINA_FUZZ_SEED", 1) as u64;

@@ -131,12 +131,10 @@ fn fit_trial(
 fn hold_out(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<HeldOut> {
     let (share, n_users) = (options.number("validation"), options.count("validation_users"));
     let with_repeats = options.word("repeats") == "with";
-    // Features of the user and the product must not know what came later, of anybody: one moment for all.
+    // As it will be asked: nothing that the blend is found with may know what came later, of anybody.
     let from_moment = match moment_at(data.interactions, 1.0 - share) {
-        Some(moment) if options.word("blend") == "learned" => {
-            HeldOut::from_moment(data.interactions, moment, n_users, context.seed, with_repeats)?
-        }
-        _ => None,
+        Some(moment) => HeldOut::from_moment(data.interactions, moment, n_users, context.seed, with_repeats)?,
+        None => None,
     };
     let held_out = match from_moment {
         Some(held_out) => Some(held_out),
