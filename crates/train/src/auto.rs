@@ -315,23 +315,25 @@ impl Trying<'_> {
         Ok(())
     }
 
-    /// The best two, three and four models together, as tuned, while there is time.
+    /// The best two, three and four models together, as tuned, then all of them by trees, while there is time.
     fn blends(&mut self) -> Result<(), AutoError> {
         let Some(hybrid) = catalogue::MODELS.iter().find(|model| model.takes_source_options) else { return Ok(()) };
         let is_source = |tried: &&Tried| hybrid.options(&[("sources", &tried.model)]).is_ok();
         let sources: Vec<Tried> =
             self.best_of_each().into_iter().filter(is_source).take(N_SOURCES_MAX).cloned().collect();
-        for n in 2..=sources.len() {
+        let weighted = (2..=sources.len()).map(|n| (n, "weighted"));
+        let learned = (sources.len() > 1).then_some((sources.len(), "learned"));
+        for (n, blend) in weighted.chain(learned) {
             let names: Vec<&str> = sources[..n].iter().map(|source| source.model.as_str()).collect();
-            let mut options = vec![("sources".to_owned(), names.join(","))];
-            for source in &sources[..n] {
-                let own = source.options.iter().map(|(key, value)| (format!("{}.{key}", source.model), value.clone()));
-                options.extend(own);
-            }
+            let own = [("sources", names.join(",")), ("blend", blend.to_owned())];
+            let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+            let of_sources = sources[..n].iter().flat_map(|source| {
+                source.options.iter().map(|(key, value)| (format!("{}.{key}", source.model), value.clone()))
+            });
             if self.limits(self.at(1.0)).is_over() {
                 break;
             }
-            self.once(Stage::Blend, hybrid.name, options, self.at(1.0))?;
+            self.once(Stage::Blend, hybrid.name, own.chain(of_sources).collect(), self.at(1.0))?;
         }
         Ok(())
     }
