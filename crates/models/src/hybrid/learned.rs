@@ -102,6 +102,9 @@ impl Learned {
     pub fn score(&self, sources: &[Box<dyn Model>], history: &History<'_>, scores: &mut [f32]) {
         let ranked = self.ranked(sources, history);
         scores.copy_from_slice(&ranked.blend);
+        if weighted::silence_if_silent(scores) {
+            return;
+        }
         for (&item, &score) in ranked.shortlist.candidates.iter().zip(&ranked.scores) {
             scores[item as usize] = score;
         }

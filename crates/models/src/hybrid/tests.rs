@@ -127,3 +127,15 @@ fn below_the_shortlist_the_blend_decides() {
     let lowest = of(&inside, &scores).into_iter().fold(f32::INFINITY, f32::min);
     assert!(of(&outside, &scores).iter().all(|&score| score <= lowest));
 }
+
+#[test]
+fn of_personal_sources_alone_nobody_gets_nothing() {
+    let log = Interactions::new(60, 41, &shop()).unwrap();
+    for blend in ["weighted", "switching", "learned"] {
+        let options = learned(&[("sources", "item-knn,ials"), ("blend", blend)]);
+        let model = fit(&TrainingData::new(&log), &options, &FitContext::quiet(1)).unwrap();
+        let mut scores = vec![f32::NAN; 41];
+        model.score(&History { items: &[], now: log.newest_timestamp() }, &mut scores);
+        assert!(scores.iter().all(|score| *score == f32::NEG_INFINITY), "{blend}: {scores:?}");
+    }
+}

@@ -57,6 +57,16 @@ pub(super) fn score(sources: &[Box<dyn Model>], weights: &[f32], history: &Histo
             *score += weight * share;
         }
     }
+    silence_if_silent(scores);
+}
+
+/// Whether no source could say anything, of nobody known for one: then neither can the blend.
+pub(super) fn silence_if_silent(blend: &mut [f32]) -> bool {
+    let is_silent = blend.iter().all(|share| *share == 0.0);
+    if is_silent {
+        blend.fill(f32::NEG_INFINITY);
+    }
+    is_silent
 }
 
 /// What each source with a weight adds to the score of `item`.
