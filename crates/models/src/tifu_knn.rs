@@ -17,7 +17,9 @@ use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::weighting::{Weighting, weighted};
-use crate::{Contribution, Error, FitContext, History, Interactions, Model, Options, Result, Tensors, TrainingData};
+use crate::{
+    Contribution, Error, FitContext, History, HistoryItem, Interactions, Model, Options, Result, Tensors, TrainingData,
+};
 
 pub const NAME: &str = "tifu-knn";
 pub const ABOUT: &str = "what a shopper buys again, and what shoppers with similar frequencies buy";
@@ -43,18 +45,11 @@ pub struct TifuKnn {
     neighbours_share: f32,
     half_life_days: f32,
     /// `r`: users × items.
-    frequencies: Rows,
+    frequencies: Interactions,
     /// `x / ‖x‖`: items × users.
-    tastes: Rows,
+    tastes: Interactions,
     /// Of each item.
     idf: Vec<f32>,
-}
-
-/// A sparse matrix in compressed rows.
-struct Rows {
-    indptr: Vec<u32>,
-    columns: Vec<u32>,
-    values: Vec<f32>,
 }
 
 /// A history in the space of the users.
@@ -68,24 +63,34 @@ struct Query {
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<TifuKnn> {
     let half_life_days = options.number("half_life_days") as f32;
-    let frequencies = Rows::new(&weighted(data.interactions, Weighting::Weights, half_life_days))?;
+    let frequencies = weighted(data.interactions, Weighting::Weights, half_life_days);
     context.step(NAME, 1, 2)?;
-    let model = TifuKnn::new(options, data.interactions.n_items(), frequencies);
+    let model = TifuKnn::new(options, frequencies);
     context.step(NAME, 2, 2)?;
     Ok(model)
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<TifuKnn> {
     let (_, n_items) = tensors.u32("n_items", 1)?;
-    let &[n_items] = n_items else {
-        return Err(Error::Artifact(format!("{NAME}: got {} numbers of items, wanted 1", n_items.len())));
-    };
-    Ok(TifuKnn::new(options, n_items as usize, Rows::load(tensors, n_items)?))
+    let (_, lengths) = tensors.u32("n_products", 1)?;
+    let (_, items) = tensors.u32("items", 1)?;
+    let (_, frequencies) = tensors.f32("frequencies", 1)?;
+    let n_cells: usize = lengths.iter().map(|&n| n as usize).sum();
+    if n_items.len() != 1 || [items.len(), frequencies.len()] != [n_cells; 2] {
+        return Err(Error::Artifact(format!("{NAME}: `n_products`, `items` and `frequencies` do not fit together")));
+    }
+    let mut cells = items.iter().zip(frequencies);
+    let cell = |(&item, &weight): (&u32, &f32)| HistoryItem { item, weight, timestamp: 0 };
+    let rows = lengths.iter().map(|&n| cells.by_ref().take(n as usize).map(cell).collect());
+    let frequencies = Interactions::from_rows(n_items[0] as usize, rows)
+        .map_err(|error| Error::Artifact(format!("{NAME}: {error}")))?;
+    Ok(TifuKnn::new(options, frequencies.merged()))
 }
 
 impl TifuKnn {
-    fn new(options: &Options, n_items: usize, frequencies: Rows) -> Self {
-        let idf = inverse_document_frequencies(&frequencies, n_items);
+    /// `frequencies` has each pair once.
+    fn new(options: &Options, frequencies: Interactions) -> Self {
+        let idf = inverse_document_frequencies(&frequencies);
         Self {
             options: options.clone(),
             n_neighbours: options.count("neighbours"),
@@ -100,9 +105,9 @@ impl TifuKnn {
     fn query(&self, history: &History<'_>) -> Query {
         let (items, frequencies) = history.merged(self.idf.len(), self.half_life_days);
         let tastes = normalized(items.iter().zip(&frequencies).map(|(&i, &r)| taste(r, self.idf[i as usize])));
-        let mut similarities = vec![0.0f32; self.frequencies.n_rows()];
+        let mut similarities = vec![0.0f32; self.frequencies.n_users()];
         for (&item, &taste) in items.iter().zip(&tastes) {
-            for (user, value) in self.tastes.row(item) {
+            for (user, value) in cells(&self.tastes, item) {
                 similarities[user as usize] += taste * value;
             }
         }
@@ -131,18 +136,28 @@ fn normalized(values: impl Iterator<Item = f32>) -> Vec<f32> {
 }
 
 /// What everybody chose tells nobody apart: 0.
-fn inverse_document_frequencies(frequencies: &Rows, n_items: usize) -> Vec<f32> {
-    let mut n_users = vec![0u32; n_items];
-    frequencies.columns.iter().for_each(|&item| n_users[item as usize] += 1);
-    let everybody = frequencies.n_rows() as f32 + 1.0;
+fn inverse_document_frequencies(frequencies: &Interactions) -> Vec<f32> {
+    let mut n_users = vec![0u32; frequencies.n_items()];
+    frequencies.cells().for_each(|cell| n_users[cell.item as usize] += 1);
+    let everybody = frequencies.n_users() as f32 + 1.0;
     n_users.into_iter().map(|n| (everybody / (n as f32 + 1.0)).ln()).collect()
 }
 
-fn tastes(frequencies: &Rows, idf: &[f32]) -> Rows {
-    let of_user = |user| normalized(frequencies.row(user).map(|(item, r)| taste(r, idf[item as usize])));
-    let values = (0..frequencies.n_rows() as u32).flat_map(of_user).collect();
-    let by_user = Rows { indptr: frequencies.indptr.clone(), columns: frequencies.columns.clone(), values };
-    by_user.transposed(idf.len())
+fn tastes(frequencies: &Interactions, idf: &[f32]) -> Interactions {
+    let by_user = frequencies.clone().map_cells(|_, item, frequency| taste(frequency, idf[item as usize]));
+    let norms: Vec<f32> = by_user.rows().map(|row| row.weights.iter().map(|x| x * x).sum::<f32>().sqrt()).collect();
+    by_user.map_cells(|user, _, x| if norms[user] > 0.0 { x / norms[user] } else { 0.0 }).transposed()
+}
+
+/// Columns and values of a row; columns ascend.
+fn cells(matrix: &Interactions, row: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
+    let row = matrix.row(row as usize);
+    row.items.iter().copied().zip(row.weights.iter().copied())
+}
+
+fn cell(matrix: &Interactions, row: u32, column: u32) -> Option<f32> {
+    let row = matrix.row(row as usize);
+    row.items.binary_search(&column).ok().map(|position| row.weights[position])
 }
 
 impl Model for TifuKnn {
@@ -165,7 +180,7 @@ impl Model for TifuKnn {
             add(item, self.own_share() * frequency);
         }
         for (user, similarity) in query.neighbours {
-            for (item, frequency) in self.frequencies.row(user) {
+            for (item, frequency) in cells(&self.frequencies, user) {
                 add(item, self.neighbours_share * similarity * frequency);
             }
         }
@@ -179,9 +194,9 @@ impl Model for TifuKnn {
             values[own] = self.own_share() * query.frequencies[own];
         }
         for (user, similarity) in query.neighbours {
-            let Some(frequency) = self.frequencies.get(user, item) else { continue };
+            let Some(frequency) = cell(&self.frequencies, user, item) else { continue };
             let shared = query.items.iter().zip(&query.tastes).map(|(&i, taste)| {
-                let theirs = self.tastes.get(i, user).unwrap_or(0.0);
+                let theirs = cell(&self.tastes, i, user).unwrap_or(0.0);
                 taste * theirs
             });
             let shared: Vec<f32> = shared.collect();
@@ -193,93 +208,21 @@ impl Model for TifuKnn {
     }
 
     fn tensors(&self) -> Tensors {
-        self.frequencies.save(Tensors::new(NAME, self.options.clone()).with_u32(
-            "n_items",
-            &[1],
-            vec![self.idf.len() as u32],
-        ))
-    }
-}
-
-impl Rows {
-    fn new(cells: &Interactions) -> Result<Self> {
-        if cells.n_interactions() > u32::MAX as usize {
-            return Err(Error::Data(format!(
-                "got {} products of users, wanted at most {}",
-                cells.n_interactions(),
-                u32::MAX
-            )));
-        }
-        let mut rows = Self { indptr: vec![0], columns: Vec::new(), values: Vec::new() };
-        for row in cells.rows() {
-            rows.columns.extend_from_slice(row.items);
-            rows.values.extend_from_slice(row.weights);
-            rows.indptr.push(rows.columns.len() as u32);
-        }
-        Ok(rows)
-    }
-
-    fn n_rows(&self) -> usize {
-        self.indptr.len() - 1
-    }
-
-    fn range(&self, row: u32) -> std::ops::Range<usize> {
-        self.indptr[row as usize] as usize..self.indptr[row as usize + 1] as usize
-    }
-
-    fn row(&self, row: u32) -> impl Iterator<Item = (u32, f32)> + '_ {
-        let range = self.range(row);
-        self.columns[range.clone()].iter().copied().zip(self.values[range].iter().copied())
-    }
-
-    /// Columns ascend within a row.
-    fn get(&self, row: u32, column: u32) -> Option<f32> {
-        let range = self.range(row);
-        let position = self.columns[range.clone()].binary_search(&column).ok()?;
-        Some(self.values[range.start + position])
-    }
-
-    fn transposed(&self, n_columns: usize) -> Self {
-        let mut indptr = vec![0u32; n_columns + 1];
-        self.columns.iter().for_each(|&column| indptr[column as usize + 1] += 1);
-        (0..n_columns).for_each(|column| indptr[column + 1] += indptr[column]);
-        let mut next = indptr.clone();
-        let (mut columns, mut values) = (vec![0; self.columns.len()], vec![0.0; self.columns.len()]);
-        for row in 0..self.n_rows() as u32 {
-            for (column, value) in self.row(row) {
-                let slot = &mut next[column as usize];
-                (columns[*slot as usize], values[*slot as usize]) = (row, value);
-                *slot += 1;
-            }
-        }
-        Self { indptr, columns, values }
-    }
-
-    fn save(&self, tensors: Tensors) -> Tensors {
-        tensors
-            .with_u32("indptr", &[self.indptr.len()], self.indptr.clone())
-            .with_u32("items", &[self.columns.len()], self.columns.clone())
-            .with_f32("frequencies", &[self.values.len()], self.values.clone())
-    }
-
-    fn load(tensors: &Tensors, n_items: u32) -> Result<Self> {
-        let (_, indptr) = tensors.u32("indptr", 1)?;
-        let (_, columns) = tensors.u32("items", 1)?;
-        let (_, values) = tensors.f32("frequencies", 1)?;
-        let in_order = indptr.windows(2).all(|w| w[0] <= w[1]) && indptr.first() == Some(&0);
-        let complete = indptr.last().map(|&n| n as usize) == Some(columns.len()) && columns.len() == values.len();
-        let known = columns.iter().all(|&item| item < n_items) && values.iter().all(|v| v.is_finite() && *v >= 0.0);
-        if !(in_order && complete && known) {
-            return Err(Error::Artifact(format!("{NAME}: `indptr`, `items` and `frequencies` do not fit together")));
-        }
-        Ok(Self { indptr: indptr.to_vec(), columns: columns.to_vec(), values: values.to_vec() })
+        let matrix = &self.frequencies;
+        let lengths: Vec<u32> = matrix.rows().map(|row| row.items.len() as u32).collect();
+        let (items, frequencies): (Vec<u32>, Vec<f32>) = matrix.cells().map(|cell| (cell.item, cell.weight)).unzip();
+        Tensors::new(NAME, self.options.clone())
+            .with_u32("n_items", &[1], vec![matrix.n_items() as u32])
+            .with_u32("n_products", &[lengths.len()], lengths)
+            .with_u32("items", &[items.len()], items)
+            .with_f32("frequencies", &[frequencies.len()], frequencies)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HistoryItem, Interaction, catalogue};
+    use crate::{Interaction, catalogue};
 
     #[test]
     fn own_frequencies_and_those_of_neighbours_by_hand() {

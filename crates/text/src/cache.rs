@@ -138,15 +138,16 @@ impl FileCache {
         hashes.sort_unstable();
         let values = hashes.iter().flat_map(|hash| self.get(hash).expect("a known hash")).copied().collect();
         let all = Embeddings { width: self.width, values };
-        self.write(&hashes, &all)?;
-        files.iter().try_for_each(|file| fs::remove_file(file).map_err(Error::io(file)))?;
+        let merged = self.write(&hashes, &all)?;
+        let mut others = files.iter().filter(|file| **file != merged);
+        others.try_for_each(|file| fs::remove_file(file).map_err(Error::io(file)))?;
         (self.rows, self.values) = (FxHashMap::default(), Vec::new());
         self.add(&hashes, all.values.into_iter());
         Ok(())
     }
 
-    /// A new file, complete or not there at all.
-    fn write(&self, hashes: &[ContentHash], embeddings: &Embeddings) -> Result<()> {
+    /// A new file, complete or not there at all; answers with its path.
+    fn write(&self, hashes: &[ContentHash], embeddings: &Embeddings) -> Result<PathBuf> {
         let shape = |width| vec![hashes.len(), width];
         let view = |dtype, shape, bytes| TensorView::new(dtype, shape, bytes).expect("shape and bytes agree");
         let bytes: Vec<u8> = embeddings.values.iter().flat_map(|x| x.to_le_bytes()).collect();
@@ -166,7 +167,7 @@ impl FileCache {
             File::open(&self.folder)?.sync_all()
         };
         write().map_err(Error::io(&file))?;
-        Ok(())
+        Ok(file)
     }
 }
 
