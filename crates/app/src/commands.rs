@@ -14,6 +14,7 @@ pub mod recommend;
 pub mod serve;
 #[cfg(feature = "sql")]
 pub mod sql;
+pub mod text;
 pub mod train;
 pub mod tune;
 

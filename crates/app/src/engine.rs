@@ -1,5 +1,6 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
+mod content;
 mod impressions;
 mod scorers;
 mod training;
@@ -33,6 +34,7 @@ use crate::{
     http::problem::{Problem, Result as ApiResult},
     metrics::Metrics,
 };
+pub use content::ContentStatus;
 pub use impressions::Impressions;
 pub use scorers::Brought;
 pub use training::TrainRequest;
@@ -53,6 +55,7 @@ pub struct Engine {
     tally: Arc<LiveTally>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
+    reading: content::Reading,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
@@ -116,6 +119,7 @@ impl Engine {
             tally,
             live,
             snapshot: ArcSwap::default(),
+            reading: content::Reading::new(),
             swapping: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
@@ -137,7 +141,10 @@ impl Engine {
             return Ok(self.refresh_shelf()?);
         };
         match ModelSet::load(&*self.stores.registry, &champion) {
-            Ok(models) => self.swap(Some(Arc::new(models)), true)?,
+            Ok(models) => {
+                self.serve_models(models)?;
+                self.refresh_shelf()?;
+            }
             Err(error) => {
                 tracing::error!(%error, version = %champion, "the champion does not load; serving without it");
                 self.refresh_shelf()?;
@@ -170,20 +177,27 @@ impl Engine {
         (slate, snapshot)
     }
 
-    fn swap(&self, models: Option<Arc<ModelSet>>, reload_shelf: bool) -> Result<(), StoreError> {
+    /// The next request sees what `next` makes of the snapshot.
+    fn swap(&self, next: impl FnOnce(&Snapshot) -> Result<Snapshot, StoreError>) -> Result<(), StoreError> {
         let _one_at_a_time = self.swapping.lock();
-        let current = self.snapshot();
-        let shelf = if reload_shelf { Arc::new(Shelf::new(self.stores.catalog.all()?)) } else { current.shelf.clone() };
-        self.metrics.catalog_products.set(shelf.len() as i64);
-        if let Some(models) = &models {
-            self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
-        }
-        self.snapshot.store(Arc::new(Snapshot::new(models.unwrap_or_else(|| current.models.clone()), shelf)));
+        let next = next(&self.snapshot())?;
+        self.snapshot.store(Arc::new(next));
         Ok(())
     }
 
+    fn serve_models(&self, models: ModelSet) -> Result<(), StoreError> {
+        self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
+        self.swap(|now| Ok(Snapshot::new(Arc::new(models), now.shelf.clone()).with_content(now.content.clone())))
+    }
+
     pub fn refresh_shelf(&self) -> Result<(), StoreError> {
-        self.swap(None, true)
+        self.swap(|now| {
+            let shelf = Shelf::new(self.stores.catalog.all()?);
+            self.metrics.catalog_products.set(shelf.len() as i64);
+            Ok(Snapshot::new(now.models.clone(), Arc::new(shelf)).with_content(now.content.clone()))
+        })?;
+        self.reading.changed();
+        Ok(())
     }
 
     pub fn upsert_products(&self, products: &[Product]) -> Result<(), StoreError> {
@@ -310,14 +324,14 @@ impl Engine {
         let models = ModelSet::load(&*self.stores.registry, version)?;
         self.stores.registry.promote(version)?;
         self.audit(actor, "model.promote", serde_json::json!({ "version": version.as_str() }))?;
-        Ok(self.swap(Some(Arc::new(models)), false)?)
+        Ok(self.serve_models(models)?)
     }
 
     pub fn rollback(&self, actor: &str) -> anyhow::Result<ModelVersion> {
         let version = self.stores.registry.rollback()?;
         let models = ModelSet::load(&*self.stores.registry, &version)?;
         self.audit(actor, "model.rollback", serde_json::json!({ "version": version.as_str() }))?;
-        self.swap(Some(Arc::new(models)), false)?;
+        self.serve_models(models)?;
         Ok(version)
     }
 

@@ -11,6 +11,7 @@ mod products;
 mod recommend;
 mod status;
 mod stream;
+mod text;
 mod users;
 
 use std::{sync::Arc, time::Duration};
@@ -63,6 +64,7 @@ use problem::{Code, Problem};
         models::train,
         models::training,
         status::get,
+        text::reload,
         stream::get,
         health::live,
         health::ready,
@@ -98,6 +100,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/models/{version}/promote", post(models::promote))
         .route("/v1/models/rollback", post(models::rollback))
         .route("/v1/train", post(models::train).get(models::training))
+        .route("/v1/text/reload", post(text::reload))
         .route("/v1/status", get(status::get))
         .route_layer(middleware::from_fn_with_state(engine.clone(), require_key));
     let open = Router::new()

@@ -45,6 +45,8 @@ pub struct Metrics {
     pub impressions_dropped: Counter,
     pub scorer_failures: Counter,
     pub catalog_products: Gauge,
+    pub content_products: Gauge,
+    pub content_encoded: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
     pub model_swaps: Counter,
@@ -67,6 +69,8 @@ impl Default for Metrics {
             impressions_dropped: Counter::default(),
             scorer_failures: Counter::default(),
             catalog_products: Gauge::default(),
+            content_products: Gauge::default(),
+            content_encoded: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
             model_swaps: Counter::default(),
@@ -101,6 +105,16 @@ impl Default for Metrics {
             metrics.scorer_failures.clone(),
         );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
+        registry.register(
+            "content_products",
+            "Products that can be found by what their texts say",
+            metrics.content_products.clone(),
+        );
+        registry.register(
+            "content_encoded",
+            "Of them, those that the text encoder has read; 0 without an encoder",
+            metrics.content_encoded.clone(),
+        );
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
         registry.register(
             "model_created_timestamp_seconds",

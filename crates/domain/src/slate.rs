@@ -12,6 +12,8 @@ pub enum Source {
     Personal,
     /// Neighbours of the products in the query or the history.
     ItemToItem,
+    /// Like the products in the query or the history by what their texts say.
+    Content,
     /// Popular among products of the same category.
     Category,
     /// Rising now.
@@ -27,6 +29,7 @@ impl Source {
         match self {
             Self::Personal => "personal",
             Self::ItemToItem => "item_to_item",
+            Self::Content => "content",
             Self::Category => "category",
             Self::Trending => "trending",
             Self::Popular => "popular",
@@ -42,6 +45,7 @@ pub enum Reason {
     BecauseYouViewed { seed_product_id: ProductId },
     BecauseYouBought { seed_product_id: ProductId },
     SimilarTo { seed_product_id: ProductId },
+    Resembles { seed_product_id: ProductId },
     ForYou,
     PopularInCategory { category: String },
     TrendingNow,

@@ -1,7 +1,7 @@
 //! Why a product stands on the slate: reasons for the shopper, score parts for whoever asks "why this one?".
 //! Both come from [`models::Model::explain`], the code that also made the score.
 
-use domain::{Reason, ScorePart, SlateItem, Source};
+use domain::{Query, Reason, ScorePart, SlateItem, Source};
 use models::{Contribution, History, HistoryItem, Model};
 
 use crate::{Snapshot, hydrate::View};
@@ -37,6 +37,8 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         }
         (Reason::SimilarTo { seed_product_id }, Spanish) => format!("Va con {}", seed(seed_product_id)),
         (Reason::SimilarTo { seed_product_id }, English) => format!("Goes with {}", seed(seed_product_id)),
+        (Reason::Resembles { seed_product_id }, Spanish) => format!("Parecido a {}", seed(seed_product_id)),
+        (Reason::Resembles { seed_product_id }, English) => format!("Similar to {}", seed(seed_product_id)),
         (Reason::ForYou, Spanish) => "Elegido para ti".to_owned(),
         (Reason::ForYou, English) => "Picked for you".to_owned(),
         (Reason::PopularInCategory { category }, Spanish) => format!("Popular en {category}"),
@@ -50,9 +52,18 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
     }
 }
 
-/// Names the history or context product that speaks most for each item, by the item-to-item model: of the models that
-/// score a slate it is the one whose evidence a shopper can recognise.
-pub(crate) fn reasons(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+/// Names the history or context product that speaks most for each item.
+pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
+    for item in items.iter_mut().filter(|item| item.source == Source::Content) {
+        let seeds = view.liked(query);
+        let closest = snapshot.content.closest(&item.product_id, seeds.iter().map(|(id, _)| *id));
+        item.reason = closest.map_or(Reason::ForYou, |id| Reason::Resembles { seed_product_id: id.clone() });
+    }
+    by_item_to_item(snapshot, view, items);
+}
+
+/// By the item-to-item model: of the models that score a slate it is the one whose evidence a shopper can recognise.
+fn by_item_to_item(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
     let Some(model) = snapshot.models.item_to_item() else { return };
     for item in items.iter_mut().filter(|item| matches!(item.source, Source::Personal | Source::ItemToItem)) {
         let from_context = item.source == Source::ItemToItem && !view.context.is_empty();

@@ -35,6 +35,11 @@ impl<'a> Gate<'a> {
         refusal.is_none()
     }
 
+    /// Would it pass? Counts nothing.
+    pub fn would_admit(&self, product: &ProductId) -> bool {
+        !self.taken.contains(product) && self.refusal(product).is_none()
+    }
+
     fn refusal(&self, id: &ProductId) -> Option<&'static str> {
         if self.query.products.contains(id) || self.query.cart.contains(id) {
             return Some("in_context");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Notice, ProductId, Query, Timestamp, UserKey};
+use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
 use features::Profile;
 use models::HistoryItem;
 use rustc_hash::FxHashMap;
@@ -50,13 +50,42 @@ pub(crate) struct View {
     pub history: Vec<HistoryItem>,
     /// Which history products were bought.
     pub bought: FxHashMap<u32, bool>,
-    /// What is looked at or lies in the cart now.
+    /// What is looked at or lies in the cart now, as far as the models know it.
     pub context: Vec<HistoryItem>,
+    /// Whether anything of it is in the catalogue or the model.
+    pub about_context: bool,
     pub now: i64,
     pub freshest_event_at: Option<Timestamp>,
     pub unknown_products: Vec<ProductId>,
     pub notices: Vec<Notice>,
     pub profile: Option<Arc<Profile>>,
+}
+
+/// A liking counts half after so long where texts speak for it.
+const LIKING_HALF_LIFE: i64 = 30 * DAY;
+/// Most recent products of a history whose texts are looked at.
+const LIKED_MAX: usize = 30;
+
+impl View {
+    /// Whether what this source finds follows from who asks.
+    pub fn is_about_them(&self, source: Source) -> bool {
+        let has_history = self.profile.as_ref().is_some_and(|profile| !profile.history().is_empty());
+        match source {
+            Source::Personal => !self.history.is_empty(),
+            Source::Content => has_history && !self.about_context,
+            _ => false,
+        }
+    }
+
+    /// Products that say what is wanted, with their weights: those in the query, else the shopper's recent ones. Products
+    /// that no model knows yet are among them.
+    pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, f32)> {
+        if self.about_context {
+            return query.products.iter().chain(&query.cart).map(|id| (id, 1.0)).collect();
+        }
+        let recent = self.profile.iter().flat_map(|profile| profile.history()).take(LIKED_MAX);
+        recent.map(|entry| (&entry.product_id, entry.weight(query.now, LIKING_HALF_LIFE))).collect()
+    }
 }
 
 /// Most recent products of a history that models look at. Beyond it, the mean gain on held-out data was nil and the
@@ -68,6 +97,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         history: Vec::new(),
         bought: FxHashMap::default(),
         context: Vec::new(),
+        about_context: false,
         now: query.now.seconds(),
         freshest_event_at: None,
         unknown_products: Vec::new(),
@@ -91,5 +121,6 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
             None => {}
         }
     }
+    view.about_context = view.unknown_products.len() < query.products.len() + query.cart.len();
     view
 }

@@ -5,6 +5,7 @@
 //! It reads one immutable [`Snapshot`], needs no clock and no training, and always answers: whatever is missing is
 //! said in a notice, and an empty shop gets an empty slate.
 
+pub mod content;
 mod explain;
 mod filters;
 mod hydrate;
@@ -12,6 +13,7 @@ pub mod scorer;
 mod snapshot;
 mod sources;
 
+pub use content::Content;
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
 pub use scorer::{Scorer, ScorerError};
@@ -51,7 +53,7 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
         item.position = i as u16 + 1;
     }
     view.notices.extend(failure.map(scorer_failed));
-    explain::reasons(snapshot, &view, &mut items);
+    explain::reasons(snapshot, &view, query, &mut items);
     if query.explain {
         explain::parts(snapshot, &view, &mut items);
     }
@@ -59,10 +61,10 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
     Slate {
         recommendation_id: id,
         placement: query.placement.clone(),
-        personalized: items.iter().any(|item| item.source == Source::Personal) && !view.history.is_empty(),
+        personalized: items.iter().any(|item| view.is_about_them(item.source)),
         strategy,
         model_version: snapshot.models.version.clone(),
-        notices: notices(snapshot, &view, query, items.len()),
+        notices: notices(snapshot, &view, query, &items),
         dropped,
         freshest_event_at: view.freshest_event_at,
         items,
@@ -73,7 +75,7 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
 fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
     let mut taken = Vec::new();
     while taken.len() < n {
-        let Some((product, score)) = rung.next() else { break };
+        let Some((product, score)) = rung.next(gate, n) else { break };
         if gate.admits(product) {
             taken.push(SlateItem {
                 product_id: product.clone(),
@@ -95,7 +97,10 @@ fn scorer_failed(error: onnx::Error) -> Notice {
     Notice { code: SCORER_FAILED.to_owned(), detail: format!("{error}; the slate is as it was found") }
 }
 
-fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, got: usize) -> Vec<Notice> {
+fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, items: &[SlateItem]) -> Vec<Notice> {
+    let got = items.len();
+    let by_words_alone =
+        snapshot.content.encoder().is_none() && items.iter().any(|item| item.source == Source::Content);
     let notice = |code: &str, detail: String| Notice { code: code.to_owned(), detail };
     let mut notices = view.notices.clone();
     if snapshot.models.version.is_none() {
@@ -110,6 +115,10 @@ fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, got: usize)
     if !view.unknown_products.is_empty() {
         let unknown: Vec<&str> = view.unknown_products.iter().map(|id| id.as_str()).collect();
         notices.push(notice("unknown_products", format!("not in the catalogue or the model: {}", unknown.join(", "))));
+    }
+    if by_words_alone {
+        let detail = "likeness goes by the words of texts, not by their meaning; `vitrina text fetch` gets an encoder";
+        notices.push(notice("no_text_model", detail.to_owned()));
     }
     if got < query.n {
         notices.push(notice("short_slate", format!("{got} of {} products passed the filters", query.n)));

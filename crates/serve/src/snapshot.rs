@@ -7,7 +7,10 @@ use models::{History, Model, Tensors, catalogue, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
-use crate::scorer::{self, Scorer};
+use crate::{
+    content::Content,
+    scorer::{self, Scorer},
+};
 
 /// The fitted models of one registry version and the products that they number.
 #[derive(Default)]
@@ -159,6 +162,11 @@ impl Shelf {
         self.products.len()
     }
 
+    /// In the catalogue's order.
+    pub fn products(&self) -> impl Iterator<Item = &Arc<Product>> {
+        self.order.iter().map(|id| &self.products[id])
+    }
+
     pub(crate) fn order(&self) -> &[ProductId] {
         &self.order
     }
@@ -169,6 +177,8 @@ impl Shelf {
 pub struct Snapshot {
     pub models: Arc<ModelSet>,
     pub shelf: Arc<Shelf>,
+    /// What the shelf's texts say; may lag behind it by some moments.
+    pub content: Arc<Content>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
 }
@@ -182,7 +192,13 @@ impl Snapshot {
                 by_category.entry(category.clone()).or_default().push((item, score));
             }
         }
-        Self { models, shelf, by_category: Arc::new(by_category) }
+        Self { models, shelf, content: Arc::default(), by_category: Arc::new(by_category) }
+    }
+
+    /// The same with this content.
+    #[must_use]
+    pub fn with_content(self, content: Arc<Content>) -> Self {
+        Self { content, ..self }
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

@@ -4,7 +4,9 @@
 use domain::{ProductId, Query, Reason, Source};
 use models::{History, HistoryItem, Model, rank};
 
-use crate::{Snapshot, hydrate::View};
+use text::Neighbour;
+
+use crate::{Snapshot, content::Taste, filters::Gate, hydrate::View};
 
 /// A ranked list of products, read lazily from the best down.
 pub(crate) struct Rung<'a> {
@@ -23,10 +25,16 @@ enum List<'a> {
         best: Vec<(u32, f32)>,
     },
     Catalog(&'a [ProductId]),
+    /// Products near a taste, found when somebody reads on: those that pass the gate, so that a filter costs no second search.
+    Near {
+        taste: Taste,
+        found: Vec<Neighbour<ProductId>>,
+    },
 }
 
 impl<'a> Rung<'a> {
-    pub fn next(&mut self) -> Option<(&'a ProductId, f32)> {
+    /// The next best of those that are left; `gate` and how many are wanted in all narrow down what is searched for.
+    pub fn next(&mut self, gate: &Gate<'_>, n: usize) -> Option<(&'a ProductId, f32)> {
         let at = self.next;
         self.next += 1;
         let models = &self.snapshot.models;
@@ -39,6 +47,13 @@ impl<'a> Rung<'a> {
                 }
                 best.get(at).map(|&(item, score)| (models.product_id(item), score))
             }
+            List::Near { taste, found } => {
+                if at == 0 {
+                    *found = self.snapshot.content.near(taste, n, |id| gate.would_admit(id));
+                }
+                let Neighbour { key, similarity } = found.get(at)?;
+                Some((&self.snapshot.shelf.get(key)?.product_id, *similarity))
+            }
         }
     }
 
@@ -46,7 +61,7 @@ impl<'a> Rung<'a> {
     /// product is behind it.
     pub fn reason(&self) -> Reason {
         match self.source {
-            Source::Personal | Source::ItemToItem => Reason::ForYou,
+            Source::Personal | Source::ItemToItem | Source::Content => Reason::ForYou,
             Source::Category => Reason::PopularInCategory { category: self.category.clone().unwrap_or_default() },
             Source::Trending => Reason::TrendingNow,
             Source::Popular => Reason::Popular,
@@ -60,26 +75,28 @@ impl<'a> Rung<'a> {
 pub(crate) fn ladder<'a>(
     snapshot: &'a Snapshot,
     view: &'a View,
-    query: &Query,
+    query: &'a Query,
 ) -> impl Iterator<Item = Rung<'a>> + use<'a> {
     let category = context_category(snapshot, view, query);
-    let about_context = !view.context.is_empty();
-    let order: [Source; 6] = if about_context {
-        [Source::ItemToItem, Source::Category, Source::Personal, Source::Trending, Source::Popular, Source::Catalog]
+    let about_context = view.about_context;
+    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Trending};
+    let order = if about_context {
+        [ItemToItem, Content, Category, Personal, Trending, Popular, Catalog]
     } else {
-        [Source::Personal, Source::ItemToItem, Source::Category, Source::Trending, Source::Popular, Source::Catalog]
+        [Personal, ItemToItem, Content, Category, Trending, Popular, Catalog]
     };
     order.into_iter().filter_map(move |source| {
         let list = match source {
-            Source::Personal => scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?,
-            Source::ItemToItem => {
+            Personal => scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?,
+            ItemToItem => {
                 let seeds = if about_context { &view.context } else { &view.history };
                 scored(snapshot, snapshot.models.item_to_item()?, seeds, view.now)?
             }
-            Source::Category => List::Ranked(snapshot.popular_in(category.as_deref()?)),
-            Source::Trending => List::Ranked(snapshot.models.trending()),
-            Source::Popular => List::Ranked(snapshot.models.popular()),
-            Source::Catalog => List::Catalog(snapshot.shelf.order()),
+            Content => List::Near { taste: snapshot.content.taste(view.liked(query))?, found: Vec::new() },
+            Category => List::Ranked(snapshot.popular_in(category.as_deref()?)),
+            Trending => List::Ranked(snapshot.models.trending()),
+            Popular => List::Ranked(snapshot.models.popular()),
+            Catalog => List::Catalog(snapshot.shelf.order()),
         };
         Some(Rung { source, snapshot, list, next: 0, category: category.clone() })
     })

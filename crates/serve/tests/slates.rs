@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::*;
 use features::Profile;
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
-use serve::{ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
+use serve::{Content, ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -278,4 +278,66 @@ fn a_feature_that_is_not_known_is_refused_with_the_nearest_name() {
     assert!(refused("\"score.sasrec\"").contains("this version has the models popular, trending, item-knn, ials"));
     let named = scorer("cheap-first", "name = \"cheap-first\"", "name = \"ials\"").err().unwrap().to_string();
     assert!(named.contains("like a model of the catalogue"), "{named}");
+}
+
+/// Two products that came after the training, and what the texts of all say.
+fn with_newcomers() -> Snapshot {
+    let named = |number: usize, name: &str| {
+        let mut product = Product::new(id(number), name);
+        product.categories = vec!["Nuevo".into()];
+        Arc::new(product)
+    };
+    let mut products: Vec<Arc<Product>> = shelf().products().cloned().collect();
+    products[7] = named(7, "Zapatillas urbanas de cuero");
+    products.extend([named(N, "Zapatilla urbana roja"), named(N + 1, "Zapatilla urbana azul")]);
+    let shelf = Shelf::new(products);
+    let content = Content::default().next(&shelf, None);
+    Snapshot::new(Arc::new(models(ALL)), Arc::new(shelf)).with_content(Arc::new(content))
+}
+
+#[test]
+fn the_first_click_on_a_product_that_no_model_knows_shapes_the_next_slate() {
+    let snapshot = with_newcomers();
+    let slate = ask(&snapshot, &shopper(&[(EventKind::ProductViewed, N)]), &query(2));
+    assert_eq!(slate.items.iter().map(|item| item.source).collect::<Vec<_>>(), [Source::Content; 2], "{slate:?}");
+    assert_eq!(numbers(&slate), [N, N + 1]);
+    assert_eq!(slate.items[1].reason, Reason::Resembles { seed_product_id: id(N) });
+    assert!(slate.personalized);
+    assert!(slate.notices.iter().any(|notice| notice.code == "no_text_model"), "{:?}", slate.notices);
+}
+
+#[test]
+fn a_new_products_page_shows_what_resembles_it_and_filters_are_asked_inside_the_search() {
+    let snapshot = with_newcomers();
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let page = Query { products: vec![id(N)], ..query(2) };
+    let slate = ask(&snapshot, &viewer, &page);
+    assert_eq!((numbers(&slate), slate.strategy.as_str()), (vec![N + 1, 7], "content"));
+    assert!(!slate.personalized, "the page decided, not the shopper: {slate:?}");
+
+    let filters = Filters {
+        condition: Some(Filter::parse(r#"category != "Nuevo""#, Currency::PEN).unwrap()),
+        ..Filters::default()
+    };
+    let slate = ask(&snapshot, &viewer, &Query { filters, n: 3, ..page });
+    assert_eq!(slate.items.len(), 3);
+    assert!(numbers(&slate).iter().all(|number| *number < N && *number != 7), "{slate:?}");
+}
+
+#[test]
+fn content_follows_the_catalogue_step_by_step_as_if_made_anew() {
+    let before = with_newcomers();
+    let mut products: Vec<Arc<Product>> = before.shelf.products().skip(1).cloned().collect();
+    products.push(Arc::new(Product::new(id(99), "Zapatilla urbana verde")));
+    let shelf = Shelf::new(products);
+    let next = before.content.next(&shelf, None);
+    assert_eq!(next.len(), shelf.len());
+    let near = |content: &Content| {
+        let taste = content.taste([(&id(99), 1.0)]).unwrap();
+        let found = content.near(&taste, 3, |found| *found != id(99)).into_iter();
+        found.map(|neighbour| neighbour.key).collect::<Vec<_>>()
+    };
+    assert_eq!(near(&next)[..2], [id(N), id(N + 1)]);
+    assert!(next.taste([(&id(0), 1.0)]).is_none(), "what left the catalogue is forgotten");
+    assert!(next.next(&Shelf::default(), None).is_empty());
 }

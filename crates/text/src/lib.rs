@@ -5,7 +5,7 @@
 //! - [`TfIdf`]: sparse vectors over words and character n-grams. Needs no model and always works.
 //! - [`nearest`]: exact search over both kinds of vectors, with filters asked inside the search.
 //!
-//! No HTTP, no clock, no environment; files are opened by `Bert::open` and `FileCache` alone. Vectors have length 1, so
+//! No HTTP, no clock, no environment; files are opened by `Bert::open`, `FileCache` and [`fetch`] alone. Vectors have length 1, so
 //! that a dot product is a cosine.
 #![forbid(unsafe_code)]
 
@@ -13,10 +13,10 @@ mod bert;
 pub mod cache;
 mod encoder;
 mod error;
+pub mod fetch;
 pub mod nearest;
 mod sparse;
 mod tfidf;
-pub mod wheel;
 pub mod words;
 
 pub use bert::{Bert, Manifest, Pooling, Precision};

@@ -157,6 +157,7 @@ export const es = {
 
   'source.personal': 'Personal',
   'source.item_to_item': 'Relacionado',
+  'source.content': 'Parecido',
   'source.category': 'Categoría',
   'source.trending': 'Tendencia',
   'source.popular': 'Popular',
@@ -166,6 +167,7 @@ export const es = {
   'reason.because_you_viewed': 'Porque viste {name}',
   'reason.because_you_bought': 'Porque compraste {name}',
   'reason.similar_to': 'Va con {name}',
+  'reason.resembles': 'Parecido a {name}',
   'reason.for_you': 'Elegido para ti',
   'reason.popular_in_category': 'Popular en {category}',
   'reason.trending_now': 'En tendencia',
@@ -181,10 +183,12 @@ export const es = {
   'part.catalog': 'Orden del catálogo',
   'part.personal': 'Modelo personal',
   'part.item_to_item': 'Productos relacionados',
+  'part.content': 'Textos parecidos',
 
   'notice.no_model': 'Aún sin modelo: estas recomendaciones no han aprendido de los eventos. Entrene el primero con «vitrina train».',
   'notice.no_catalog': 'El catálogo está vacío: faltan nombres y precios. Envíe los productos.',
   'notice.unknown_products': 'Algún producto de partida no está ni en el catálogo ni en el modelo.',
+  'notice.no_text_model': 'Los parecidos se buscan por palabras, no por significado: «vitrina text fetch» trae el codificador.',
   'notice.short_slate': 'Hay menos productos que los pedidos: los filtros no dejaron pasar más.',
   'notice.profile_unavailable': 'No se pudo leer el perfil: se respondió sin él.',
 

@@ -7,6 +7,7 @@ use crate::{cli::Recommend, config::Config};
 
 pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Result<()> {
     let api = Api::open(&config)?;
+    api.read_catalog()?;
     let slate = api.post(
         "/v1/recommendations",
         &json!({

@@ -334,6 +334,7 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::BecauseYouViewed { seed_product_id } => ("because_you_viewed", Some(seed_product_id), None),
         Reason::BecauseYouBought { seed_product_id } => ("because_you_bought", Some(seed_product_id), None),
         Reason::SimilarTo { seed_product_id } => ("similar_to", Some(seed_product_id), None),
+        Reason::Resembles { seed_product_id } => ("resembles", Some(seed_product_id), None),
         Reason::ForYou => ("for_you", None, None),
         Reason::PopularInCategory { category } => ("popular_in_category", None, Some(category.clone())),
         Reason::TrendingNow => ("trending_now", None, None),

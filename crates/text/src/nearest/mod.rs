@@ -31,6 +31,7 @@ pub struct Neighbour<K> {
 }
 
 /// Products by their vectors. Inserting and removing takes time in proportion to the one product.
+#[derive(Clone)]
 pub struct Nearest<K> {
     /// Share of the embeddings in a similarity, 0 – 1.
     embedding_weight: f32,
@@ -101,6 +102,14 @@ impl<K: Clone + Eq + Hash> Nearest<K> {
     pub fn vectors(&self, key: &K) -> Option<Vectors> {
         let row = *self.slots.get(key)? as usize;
         Some(Vectors { embedding: self.embeddings.get(row).to_vec(), words: self.words[row].clone() })
+    }
+
+    /// Of a text to a product; `None` when there is no such product.
+    pub fn similarity(&self, query: &Vectors, key: &K) -> Option<f32> {
+        let row = *self.slots.get(key)? as usize;
+        let by_meaning = if query.embedding.is_empty() { 0.0 } else { self.embedding_weight };
+        let cosine: f32 = query.embedding.iter().zip(self.embeddings.get(row)).map(|(a, b)| a * b).sum();
+        Some(by_meaning * cosine + (1.0 - by_meaning) * query.words.dot(&self.words[row]))
     }
 
     /// The `n` most similar products that `allowed` lets pass, best first; equals in the order of insertion.

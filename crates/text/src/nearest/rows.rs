@@ -8,6 +8,7 @@ const LANES: usize = 16;
 /// Rows that one thread reads at a time: 6 MB of them at 384 numbers.
 const BLOCK: usize = 4096;
 
+#[derive(Clone)]
 pub(super) struct Rows {
     width: usize,
     stride: usize,
