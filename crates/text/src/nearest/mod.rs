@@ -131,6 +131,11 @@ impl<K: Clone + Eq + Hash> Nearest<K> {
         self.lists = Lists::build(&self.embeddings, live);
     }
 
+    /// Exact again.
+    pub fn scan_only(&mut self) {
+        self.lists = None;
+    }
+
     fn has_embedding(&self, row: u32) -> bool {
         self.embeddings.get(row as usize).iter().any(|&x| x != 0.0)
     }
@@ -415,7 +420,7 @@ mod tests {
     #[test]
     fn what_a_judge_gives_is_added_and_whom_it_refuses_is_left_out() {
         let products = products();
-        let rest = |key: usize| (key % 3 != 0).then_some(if key % 7 == 0 { 0.5 } else { 0.0 });
+        let rest = |key: usize| (!key.is_multiple_of(3)).then_some(if key.is_multiple_of(7) { 0.5 } else { 0.0 });
         for nearest in both_kinds(&products, 0.6) {
             for query in &products[..20] {
                 let score = |key: usize| Some((key, 0.5 * similarity(query, &products[key], 0.6) + rest(key)?));
