@@ -3,20 +3,20 @@
 //! Made off the request path whenever the catalogue or the text encoder changes ([`Content::next`]), then never changed again.
 //! Without an encoder all of it works on TF-IDF alone.
 
+use std::sync::Arc;
+
 use domain::{Product, ProductId};
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use text::{
-    Embeddings, Nearest, Neighbour, TfIdf, TfIdfOptions, Vectors,
+    Attributes, Embeddings, InterestOptions, Liked, Neighbour, Parts, Similar, SimilarProduct, Space, Vectors,
     cache::{ContentHash, content_hash},
-    centred,
+    interests,
+    nearest::EXACT_UP_TO,
 };
 
 use crate::Shelf;
 
-/// Share of the embeddings in a similarity; chosen on a sample of a Peruvian supermarket's titles (`text`, example `plazavea`).
-const EMBEDDING_WEIGHT: f32 = 0.4;
-/// The words of a shop are learned anew when this share of its products came or changed since.
+/// The space of a shop's texts is fitted anew when this share of its products came or changed since.
 const OUTGROWN: f64 = 0.2;
 /// Bytes of a description that count; what follows repeats, or speaks of delivery and warranty.
 const DESCRIPTION_BYTES: usize = 500;
@@ -31,7 +31,7 @@ pub struct Encoded<'a> {
     pub embedding: &'a (dyn Fn(&str) -> Option<Vec<f32>> + Sync),
 }
 
-/// Products by their texts.
+/// Products by their texts and attributes.
 #[derive(Clone, Default)]
 pub struct Content {
     fitted: Option<Fitted>,
@@ -42,18 +42,18 @@ pub struct Content {
 #[derive(Clone)]
 struct Fitted {
     encoder: Option<String>,
-    words: TfIdf,
-    /// What the embeddings of all products have in common; empty where there are none.
-    mean: Vec<f32>,
-    nearest: Nearest<ProductId>,
-    /// Products that came or changed since the words were learned.
+    space: Arc<Space>,
+    similar: Similar<ProductId>,
+    /// Products that came or changed since the space was fitted.
     n_since: usize,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a product's vectors and attributes were made of.
+#[derive(Clone, PartialEq)]
 struct Entry {
     text: ContentHash,
     encoded: bool,
+    attributes: Attributes,
 }
 
 /// What a product's similarity is asked for: name, brand where the name has it not, the beginning of the description.
@@ -68,20 +68,9 @@ pub fn text_of(product: &Product) -> String {
     if description.is_empty() { text } else { format!("{text}. {description}") }
 }
 
-/// What somebody likes, by the products they dealt with: several interests, kept apart, so that who likes shoes and
-/// televisions is shown both and nothing in between.
-pub struct Taste {
-    interests: Vec<Interest>,
-}
-
-struct Interest {
-    /// 0 – 1, 1 for the strongest.
-    weight: f32,
-    vectors: Vectors,
-}
-
-/// So many products of a taste count on their own; a shopper's next page has no room for more.
-const INTERESTS_MAX: usize = 4;
+/// What somebody likes, as several interests kept apart, each with its importance: who likes shoes and televisions is shown
+/// both, and nothing in between.
+pub struct Taste(Vec<(f32, Vectors)>);
 
 impl Content {
     /// This content brought up to the catalogue: only products that came, changed or went cost anything, until so many
@@ -96,12 +85,13 @@ impl Content {
                 let mut fitted = fitted.clone();
                 self.entries.keys().filter(|id| shelf.get(id).is_none()).for_each(|id| fitted.remove(id));
                 changed.iter().for_each(|listing| fitted.insert(listing));
+                fitted.n_since += changed.len();
                 Some(fitted)
             }
             _ if listings.is_empty() => None,
             _ => Some(Fitted::of(&listings, encoded)),
         };
-        Self { fitted, entries: listings.iter().map(|listing| (listing.id.clone(), listing.entry)).collect() }
+        Self { fitted, entries: listings.into_iter().map(|listing| (listing.id.clone(), listing.entry)).collect() }
     }
 
     pub fn len(&self) -> usize {
@@ -124,41 +114,66 @@ impl Content {
 
     /// `product_description_keywords`: the words that tell this product from the others, best first.
     pub fn keywords(&self, product: &Product, n: usize) -> Vec<String> {
-        self.fitted.as_ref().map(|fitted| fitted.words.keywords(&text_of(product), n)).unwrap_or_default()
+        self.fitted.as_ref().map(|fitted| fitted.space.words().keywords(&text_of(product), n)).unwrap_or_default()
     }
 
-    /// The taste that these products with their weights speak of; `None` when the catalogue has none of them.
-    pub fn taste<'a>(&self, liked: impl IntoIterator<Item = (&'a ProductId, f32)>) -> Option<Taste> {
-        let nearest = &self.fitted.as_ref()?.nearest;
-        let known = liked.into_iter().filter(|(_, weight)| *weight > 0.0);
-        let mut interests: Vec<Interest> =
-            known.filter_map(|(id, weight)| Some(Interest { weight, vectors: nearest.vectors(id)? })).collect();
-        interests.sort_by(|a, b| b.weight.total_cmp(&a.weight));
-        interests.truncate(INTERESTS_MAX);
-        let strongest = interests.first()?.weight;
-        interests.iter_mut().for_each(|interest| interest.weight /= strongest);
-        Some(Taste { interests })
+    /// The taste that these products speak of; `None` when the catalogue has none of them.
+    pub fn taste<'a>(&self, liked: impl IntoIterator<Item = (&'a ProductId, Liked)>) -> Option<Taste> {
+        let nearest = self.fitted.as_ref()?.similar.nearest();
+        let known = liked.into_iter().filter(|(_, liked)| liked.weight > 0.0);
+        let known = known.filter_map(|(id, liked)| Some((id, liked, nearest.vectors(id)?)));
+        let known: Vec<(&ProductId, Liked, Vectors)> = known.collect();
+        let liked: Vec<Liked> = known.iter().map(|(_, liked, _)| *liked).collect();
+        let similarity = |a: usize, b: usize| nearest.similarity(&known[a].2, known[b].0).unwrap_or(0.0);
+        let interests = interests(&liked, similarity, &InterestOptions::default());
+        let interests = interests.iter().map(|interest| (interest.importance, known[interest.medoid].2.clone()));
+        Some(Taste(interests.collect())).filter(|taste| !taste.0.is_empty())
     }
 
-    /// The `n` products nearest to any interest of this taste that `allowed` lets pass, best first.
+    /// The `n` products nearest to a taste that `allowed` lets pass, best first.
+    ///
+    /// Places are dealt to the interests by their importance, as seats to parties by D'Hondt: the next place goes to the
+    /// highest `importance · similarity / (1 + places so far)`.
     pub fn near(&self, taste: &Taste, n: usize, allowed: impl Fn(&ProductId) -> bool) -> Vec<Neighbour<ProductId>> {
         let Some(fitted) = &self.fitted else { return Vec::new() };
-        let mut best = FxHashMap::<ProductId, f32>::default();
-        for Interest { weight, vectors } in &taste.interests {
-            for Neighbour { key, similarity } in fitted.nearest.neighbours(vectors, n, &allowed) {
-                let score = best.entry(key).or_insert(f32::NEG_INFINITY);
-                *score = score.max(weight * similarity);
+        let found = taste.0.iter().map(|(importance, vectors)| {
+            let neighbours = fitted.similar.nearest().neighbours(vectors, n, &allowed);
+            (*importance, 0.0, neighbours.into_iter().peekable())
+        });
+        let mut interests: Vec<_> = found.collect();
+        let mut near: Vec<Neighbour<ProductId>> = Vec::new();
+        while near.len() < n {
+            let bids = interests.iter_mut().enumerate().filter_map(|(interest, (importance, places, neighbours))| {
+                let bid = *importance * neighbours.peek()?.similarity / (1.0 + *places);
+                Some((interest, bid))
+            });
+            let Some((highest, bid)) = bids.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else { break };
+            let (_, places, neighbours) = &mut interests[highest];
+            let Some(Neighbour { key, .. }) = neighbours.next() else { break };
+            *places += 1.0;
+            if near.iter().all(|other| other.key != key) {
+                near.push(Neighbour { key, similarity: bid });
             }
         }
-        let mut near: Vec<_> = best.into_iter().map(|(key, similarity)| Neighbour { key, similarity }).collect();
-        near.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then_with(|| a.key.cmp(&b.key)));
-        near.truncate(n);
         near
+    }
+
+    /// The `n` products most like this one by text, by attributes or by both, as `shares` say; `None` when it is not known.
+    pub fn similar(
+        &self,
+        id: &ProductId,
+        shares: Parts,
+        n: usize,
+        allowed: impl Fn(&ProductId) -> bool,
+    ) -> Option<Vec<SimilarProduct<ProductId>>> {
+        let similar = &self.fitted.as_ref()?.similar;
+        let (vectors, entry) = (similar.nearest().vectors(id)?, self.entries.get(id)?);
+        Some(similar.similar((&vectors, &entry.attributes), shares, n, |other| other != id && allowed(other)))
     }
 
     /// Which of `seeds` a product resembles most.
     pub fn closest<'a>(&self, id: &ProductId, seeds: impl IntoIterator<Item = &'a ProductId>) -> Option<&'a ProductId> {
-        let nearest = &self.fitted.as_ref()?.nearest;
+        let nearest = self.fitted.as_ref()?.similar.nearest();
         let product = nearest.vectors(id)?;
         let similarities = seeds.into_iter().filter_map(|seed| Some((seed, nearest.similarity(&product, seed)?)));
         similarities.max_by(|a, b| a.1.total_cmp(&b.1)).map(|(seed, _)| seed)
@@ -177,7 +192,12 @@ impl<'a> Listing<'a> {
     fn of(product: &'a Product, encoded: Option<Encoded<'_>>) -> Self {
         let text = text_of(product);
         let embedding = encoded.and_then(|encoded| (encoded.embedding)(&text));
-        let entry = Entry { text: content_hash(&text), encoded: embedding.is_some() };
+        let attributes = Attributes {
+            category: product.categories.clone(),
+            brand: product.brand.clone(),
+            price: product.price.map(|price| price.major()),
+        };
+        let entry = Entry { text: content_hash(&text), encoded: embedding.is_some(), attributes };
         Self { id: &product.product_id, text, embedding, entry }
     }
 }
@@ -187,16 +207,16 @@ impl Fitted {
         let texts: Vec<&str> = listings.iter().map(|listing| listing.text.as_str()).collect();
         let embeddings = listings.iter().filter_map(|listing| listing.embedding.as_deref());
         let width = encoded.map_or(0, |encoded| encoded.width);
+        let space = Space::fit(&texts, &Embeddings { width, values: embeddings.flatten().copied().collect() });
         let mut fitted = Self {
             encoder: encoded.map(|encoded| encoded.encoder.to_owned()),
-            words: TfIdf::fit(&texts, TfIdfOptions::default()),
-            mean: mean(width, embeddings),
-            nearest: Nearest::new(width, EMBEDDING_WEIGHT),
+            space: Arc::new(space),
+            similar: Similar::new(width, Space::EMBEDDING_WEIGHT),
             n_since: 0,
         };
-        let vectors: Vec<Vectors> = listings.par_iter().map(|listing| fitted.vectors(listing)).collect();
-        for (listing, vectors) in listings.iter().zip(vectors) {
-            fitted.nearest.insert(listing.id.clone(), vectors);
+        listings.iter().for_each(|listing| fitted.insert(listing));
+        if listings.len() > EXACT_UP_TO {
+            fitted.similar.partition();
         }
         fitted
     }
@@ -207,22 +227,12 @@ impl Fitted {
             && (self.n_since + n_changed) as f64 <= OUTGROWN * n_products as f64
     }
 
-    fn vectors(&self, listing: &Listing<'_>) -> Vectors {
-        let embedding = listing.embedding.as_deref().map(|embedding| centred(embedding, &self.mean));
-        Vectors { embedding: embedding.unwrap_or_default(), words: self.words.vector(&listing.text) }
-    }
-
     fn insert(&mut self, listing: &Listing<'_>) {
-        self.nearest.insert(listing.id.clone(), self.vectors(listing));
-        self.n_since += 1;
+        let vectors = self.space.vectors(&listing.text, listing.embedding.as_deref().unwrap_or_default());
+        self.similar.insert(listing.id.clone(), vectors, listing.entry.attributes.clone());
     }
 
     fn remove(&mut self, id: &ProductId) {
-        self.nearest.remove(id);
+        self.similar.remove(id);
     }
-}
-
-fn mean<'a>(width: usize, rows: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
-    let values = rows.flatten().copied().collect();
-    if width == 0 { Vec::new() } else { Embeddings { width, values }.mean() }
 }

@@ -7,6 +7,7 @@ use features::Profile;
 use models::HistoryItem;
 use rustc_hash::FxHashMap;
 use store::Profiles;
+use text::Liked;
 
 use crate::Snapshot;
 
@@ -61,8 +62,6 @@ pub(crate) struct View {
     pub profile: Option<Arc<Profile>>,
 }
 
-/// A liking counts half after so long where texts speak for it.
-const LIKING_HALF_LIFE: i64 = 30 * DAY;
 /// Most recent products of a history whose texts are looked at.
 const LIKED_MAX: usize = 30;
 
@@ -77,14 +76,19 @@ impl View {
         }
     }
 
-    /// Products that say what is wanted, with their weights: those in the query, else the shopper's recent ones. Products
-    /// that no model knows yet are among them.
-    pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, f32)> {
+    /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model knows
+    /// yet are among them.
+    pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, Liked)> {
         if self.about_context {
-            return query.products.iter().chain(&query.cart).map(|id| (id, 1.0)).collect();
+            let now = Liked { weight: 1.0, age_days: 0.0 };
+            return query.products.iter().chain(&query.cart).map(|id| (id, now)).collect();
         }
         let recent = self.profile.iter().flat_map(|profile| profile.history()).take(LIKED_MAX);
-        recent.map(|entry| (&entry.product_id, entry.weight(query.now, LIKING_HALF_LIFE))).collect()
+        let liked = recent.map(|entry| {
+            let age_days = (query.now - entry.last_at).max(0) as f32 / DAY as f32;
+            (&entry.product_id, Liked { weight: entry.strength() as f32, age_days })
+        });
+        liked.collect()
     }
 }
 

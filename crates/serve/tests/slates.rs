@@ -280,6 +280,8 @@ fn a_feature_that_is_not_known_is_refused_with_the_nearest_name() {
     assert!(named.contains("like a model of the catalogue"), "{named}");
 }
 
+const LIKED: text::Liked = text::Liked { weight: 1.0, age_days: 0.0 };
+
 /// Two products that came after the training, and what the texts of all say.
 fn with_newcomers() -> Snapshot {
     let named = |number: usize, name: &str| {
@@ -333,11 +335,25 @@ fn content_follows_the_catalogue_step_by_step_as_if_made_anew() {
     let next = before.content.next(&shelf, None);
     assert_eq!(next.len(), shelf.len());
     let near = |content: &Content| {
-        let taste = content.taste([(&id(99), 1.0)]).unwrap();
+        let taste = content.taste([(&id(99), LIKED)]).unwrap();
         let found = content.near(&taste, 3, |found| *found != id(99)).into_iter();
         found.map(|neighbour| neighbour.key).collect::<Vec<_>>()
     };
     assert_eq!(near(&next)[..2], [id(N), id(N + 1)]);
-    assert!(next.taste([(&id(0), 1.0)]).is_none(), "what left the catalogue is forgotten");
+    assert!(next.taste([(&id(0), LIKED)]).is_none(), "what left the catalogue is forgotten");
     assert!(next.next(&Shelf::default(), None).is_empty());
+}
+
+#[test]
+fn two_interests_share_the_places_by_their_importance() {
+    let named = |number: usize, name: String| Arc::new(Product::new(id(number), name));
+    let shoes = (0..20).map(|i| named(i, format!("Zapatilla deportiva modelo {i}")));
+    let screens = (20..40).map(|i| named(i, format!("Televisor smart pantalla {i}")));
+    let content = Content::default().next(&Shelf::new(shoes.chain(screens).collect()), None);
+    let strongly = text::Liked { weight: 3.0, age_days: 0.0 };
+    let taste = content.taste([(&id(0), strongly), (&id(20), LIKED)]).unwrap();
+    let near = content.near(&taste, 8, |_| true);
+    let n_screens = near.iter().filter(|near| near.key.as_str()[1..].parse::<usize>().unwrap() >= 20).count();
+    assert_eq!((near.len(), n_screens), (8, 2), "{near:?}");
+    assert!(near.is_sorted_by(|a, b| a.similarity >= b.similarity));
 }

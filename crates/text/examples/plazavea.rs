@@ -4,8 +4,8 @@
 //! cargo run --release -p text --example plazavea -- PRODUCTS.jsonl MODEL_FOLDER CACHE_FOLDER [f32]
 //! ```
 //!
-//! A line of PRODUCTS is `{"title": …, "category": …}`. Categories are not part of any text. The share of embeddings in a similarity is chosen on 1,000 products and the figures are
-//! of 1,000 others; both are drawn by a seed.
+//! A line of PRODUCTS is `{"title": …, "category": …}`. Categories are not part of any text. What the space's constants are and the share of embeddings in a similarity
+//! were chosen on 1,000 products; the figures are of 1,000 others, both drawn by a seed.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use text::cache::{FileCache, encode_cached};
-use text::{Bert, Nearest, Precision, TextEncoder, TfIdf, TfIdfOptions, Vectors, Watch, centred};
+use text::{Bert, Nearest, Precision, Space, TextEncoder, Vectors, Watch};
 
 const SAMPLE: usize = 1000;
 const NEIGHBOURS: usize = 10;
@@ -27,11 +27,6 @@ fn main() -> Result<()> {
     let (titles, categories) = read(products)?;
 
     let start = Instant::now();
-    let tfidf = TfIdf::fit(&titles, TfIdfOptions::default());
-    let words: Vec<_> = titles.par_iter().map(|title| tfidf.vector(title)).collect();
-    println!("{} titles, {} terms: TF-IDF {:.1} s", titles.len(), tfidf.width(), start.elapsed().as_secs_f64());
-
-    let start = Instant::now();
     let bert = Bert::open(Path::new(model), precision)?;
     println!("{}: opened in {:.1} s", bert.id(), start.elapsed().as_secs_f64());
     let start = Instant::now();
@@ -42,9 +37,11 @@ fn main() -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     println!("encoded {} of them in {seconds:.1} s; {}", cache.len() - n_cached, memory());
 
-    let mean = embeddings.mean();
-    let vectors: Vec<Vectors> =
-        embeddings.rows().zip(words).map(|(row, words)| Vectors { embedding: centred(row, &mean), words }).collect();
+    let start = Instant::now();
+    let space = Space::fit(&titles, &embeddings);
+    let vectors = space.vectors_of_all(&titles, &embeddings);
+    let (seconds, megabytes) = (start.elapsed().as_secs_f64(), space.size() >> 20);
+    println!("{} titles, {} terms: a space of {megabytes} MB in {seconds:.1} s", titles.len(), space.words().width());
     let rate = |weight: f32, sample: &[usize]| same_category_rate(&vectors, &categories, bert.width(), weight, sample);
     let (tuning, test) = samples(titles.len());
     let weights = [0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0];
@@ -61,6 +58,9 @@ fn main() -> Result<()> {
     let start = Instant::now();
     test.iter().for_each(|&product| drop(nearest.neighbours(&vectors[product], NEIGHBOURS, |_| true)));
     println!("one search over {}: {:.2} ms", nearest.len(), start.elapsed().as_secs_f64() * 1000.0 / SAMPLE as f64);
+    let start = Instant::now();
+    let all = nearest.neighbours_of_many(&vectors, NEIGHBOURS, |query, other| *other != query);
+    println!("neighbours of all {}: {:.1} s", all.len(), start.elapsed().as_secs_f64());
     let start = Instant::now();
     for product in &test[..50] {
         bert.encode_one(&titles[*product])?;

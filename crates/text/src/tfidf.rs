@@ -1,6 +1,6 @@
 //! TF-IDF over stems and character n-grams.
 //!
-//! Weights as in scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: (1 + ln tf) · (ln((1 + n) / (1 + df)) + 1), rows of length 1.
+//! Weights as in scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: (1 + ln tf) · (ln((1 + n) / (1 + df)) + 1)^p with p = 1, rows of length 1.
 //! Both families are brought to length 1 and then weighted, so that a dot product of two vectors is
 //! `(1 − w) · cosine of words + w · cosine of characters`.
 
@@ -21,6 +21,8 @@ pub struct TfIdfOptions {
     pub character_grams: RangeInclusive<usize>,
     /// Share of the characters in a similarity, 0 – 1.
     pub character_weight: f32,
+    /// Exponent of the inverse document frequency.
+    pub rarity_power: f32,
     /// A term in fewer texts is left out.
     pub min_texts: u32,
     /// Of texts whose own is in doubt.
@@ -33,6 +35,7 @@ impl Default for TfIdfOptions {
             word_grams: 1..=2,
             character_grams: 3..=5,
             character_weight: 0.5,
+            rarity_power: 1.0,
             min_texts: 2,
             language: Language::Spanish,
         }
@@ -50,8 +53,8 @@ pub struct TfIdf {
 impl TfIdf {
     /// Learns which terms there are and how rare each is.
     pub fn fit(texts: &[impl AsRef<str> + Sync], options: TfIdfOptions) -> Self {
-        let words = Vocabulary::of(texts, options.min_texts, |text| word_grams(&stems(text, &options), &options));
-        let characters = Vocabulary::of(texts, options.min_texts, |text| character_grams(text, &options));
+        let words = Vocabulary::of(texts, &options, |text| word_grams(&stems(text, &options), &options));
+        let characters = Vocabulary::of(texts, &options, |text| character_grams(text, &options));
         Self { words, characters, options }
     }
 
@@ -81,6 +84,11 @@ impl TfIdf {
     pub fn width(&self) -> usize {
         self.words.len() + self.characters.len()
     }
+
+    /// Bytes that it takes in memory, about.
+    pub fn size(&self) -> usize {
+        self.words.size() + self.characters.size()
+    }
 }
 
 /// A term's number and its inverse document frequency.
@@ -90,7 +98,11 @@ struct Vocabulary {
 }
 
 impl Vocabulary {
-    fn of<T: AsRef<str> + Sync>(texts: &[T], min_texts: u32, grams: impl Fn(&str) -> Vec<String> + Sync) -> Self {
+    fn of<T: AsRef<str> + Sync>(
+        texts: &[T],
+        options: &TfIdfOptions,
+        grams: impl Fn(&str) -> Vec<String> + Sync,
+    ) -> Self {
         let counts = texts
             .par_iter()
             .fold(FxHashMap::<Box<str>, u32>::default, |mut counts, text| {
@@ -102,17 +114,21 @@ impl Vocabulary {
                 counts.into_iter().for_each(|(gram, count)| *all.entry(gram).or_default() += count);
                 all
             });
-        let mut kept: Vec<_> = counts.into_iter().filter(|&(_, count)| count >= min_texts).collect();
+        let mut kept: Vec<_> = counts.into_iter().filter(|&(_, count)| count >= options.min_texts).collect();
         // The numbers of the terms follow from the texts alone, not from threads.
         kept.par_sort_unstable();
         let n = texts.len() as f64;
-        let idf = |count: u32| (((1.0 + n) / (1.0 + f64::from(count))).ln() + 1.0) as f32;
+        let idf = |count: u32| ((((1.0 + n) / (1.0 + f64::from(count))).ln() + 1.0) as f32).powf(options.rarity_power);
         let numbered = kept.into_iter().enumerate();
         Self { terms: numbered.map(|(number, (term, count))| (term, (number as u32, idf(count)))).collect() }
     }
 
     fn len(&self) -> usize {
         self.terms.len()
+    }
+
+    fn size(&self) -> usize {
+        self.terms.keys().map(|term| term.len() + size_of::<(Box<str>, (u32, f32))>()).sum()
     }
 
     fn index(&self, term: &str) -> Option<u32> {
