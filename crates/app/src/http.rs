@@ -9,6 +9,7 @@ mod models;
 pub mod problem;
 mod products;
 mod recommend;
+mod similar;
 mod status;
 mod stream;
 mod text;
@@ -53,6 +54,7 @@ use problem::{Code, Problem};
         products::put,
         products::get,
         products::delete,
+        similar::get,
         users::put,
         users::get,
         users::recent,
@@ -93,6 +95,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/profiles/rebuild", post(events::rebuild))
         .route("/v1/products", put(products::put))
         .route("/v1/products/{id}", get(products::get).delete(products::delete))
+        .route("/v1/products/{id}/similar", get(similar::get))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))

@@ -237,8 +237,9 @@ fn slow_clients_are_closed_and_harm_nobody() {
 fn a_stop_finishes_what_is_in_flight_and_a_start_finds_it() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
-    checkerboard(&server, 20, 10);
+    checkerboard(&server, 60, 16);
     let outcome = server.post("/v1/train", &json!({}));
+    assert_eq!(outcome["promoted"], true, "{outcome}");
     let slate = server.slate("u5");
     let total = server.get("/v1/status")["events"]["total"].clone();
     let started = Instant::now();

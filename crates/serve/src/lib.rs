@@ -93,6 +93,12 @@ fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
 /// The code of the notice that a scorer failed.
 pub const SCORER_FAILED: &str = "scorer_failed";
 
+/// The notice that likeness was judged without a text encoder.
+pub fn no_text_model() -> Notice {
+    let detail = "likeness goes by the words of texts, not by their meaning; `vitrina text fetch` gets an encoder";
+    Notice { code: "no_text_model".to_owned(), detail: detail.to_owned() }
+}
+
 fn scorer_failed(error: onnx::Error) -> Notice {
     Notice { code: SCORER_FAILED.to_owned(), detail: format!("{error}; the slate is as it was found") }
 }
@@ -117,8 +123,7 @@ fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, items: &[Sl
         notices.push(notice("unknown_products", format!("not in the catalogue or the model: {}", unknown.join(", "))));
     }
     if by_words_alone {
-        let detail = "likeness goes by the words of texts, not by their meaning; `vitrina text fetch` gets an encoder";
-        notices.push(notice("no_text_model", detail.to_owned()));
+        notices.push(no_text_model());
     }
     if got < query.n {
         notices.push(notice("short_slate", format!("{got} of {} products passed the filters", query.n)));
