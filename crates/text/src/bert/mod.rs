@@ -50,7 +50,7 @@ impl Bert {
         let manifest = folder::manifest(folder)?;
         folder::verify(folder, &manifest)?;
         let config = folder::config(folder)?;
-        let tokenizer = folder::tokenizer(folder, manifest.max_tokens.min(config.max_position_embeddings))?;
+        let tokenizer = folder::tokenizer(folder, manifest.max_tokens.min(config.max_position_embeddings), &config)?;
         let network = Network::load(&folder.join(folder::WEIGHTS), &config, precision)?;
         let weights = &manifest.files[folder::WEIGHTS];
         let arithmetic = match precision {
