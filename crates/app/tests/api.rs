@@ -20,7 +20,9 @@ fn a_new_shop_answers_learns_and_answers_better() {
 
     checkerboard(&server, 40, 20);
     let cold = server.get("/api/recommendations?user_id=u1&n=5");
-    assert_eq!(cold["strategy"], "catalog", "without a model the catalogue answers: {cold}");
+    assert_eq!(cold["strategy"], "content", "without a model, what resembles their products answers: {cold}");
+    let nobody = server.get("/api/recommendations?user_id=nadie&n=5");
+    assert_eq!(nobody["strategy"], "catalog", "without anything else the catalogue answers: {nobody}");
 
     let outcome = server.post("/v1/train", &json!({}));
     assert_eq!(outcome["promoted"], true, "{outcome}");

@@ -70,7 +70,7 @@ pub fn text_of(product: &Product) -> String {
 
 /// What somebody likes, as several interests kept apart, each with its importance: who likes shoes and televisions is shown
 /// both, and nothing in between.
-pub struct Taste(Vec<(f32, Vectors)>);
+pub struct Taste(Vec<(f32, Vectors, Attributes)>);
 
 impl Content {
     /// This content brought up to the catalogue: only products that came, changed or went cost anything, until so many
@@ -126,30 +126,33 @@ impl Content {
         let liked: Vec<Liked> = known.iter().map(|(_, liked, _)| *liked).collect();
         let similarity = |a: usize, b: usize| nearest.similarity(&known[a].2, known[b].0).unwrap_or(0.0);
         let interests = interests(&liked, similarity, &InterestOptions::default());
-        let interests = interests.iter().map(|interest| (interest.importance, known[interest.medoid].2.clone()));
+        let interests = interests.iter().map(|interest| {
+            let (id, _, vectors) = &known[interest.medoid];
+            (interest.importance, vectors.clone(), self.entries[*id].attributes.clone())
+        });
         Some(Taste(interests.collect())).filter(|taste| !taste.0.is_empty())
     }
 
-    /// The `n` products nearest to a taste that `allowed` lets pass, best first.
+    /// The `n` products nearest to a taste by texts and attributes that `allowed` lets pass, best first.
     ///
     /// Places are dealt to the interests by their importance, as seats to parties by D'Hondt: the next place goes to the
     /// highest `importance · similarity / (1 + places so far)`.
     pub fn near(&self, taste: &Taste, n: usize, allowed: impl Fn(&ProductId) -> bool) -> Vec<Neighbour<ProductId>> {
         let Some(fitted) = &self.fitted else { return Vec::new() };
-        let found = taste.0.iter().map(|(importance, vectors)| {
-            let neighbours = fitted.similar.nearest().neighbours(vectors, n, &allowed);
-            (*importance, 0.0, neighbours.into_iter().peekable())
+        let found = taste.0.iter().map(|(importance, vectors, attributes)| {
+            let similar = fitted.similar.similar((vectors, attributes), Parts::BOTH, n, &allowed);
+            (*importance, 0.0, similar.into_iter().peekable())
         });
         let mut interests: Vec<_> = found.collect();
         let mut near: Vec<Neighbour<ProductId>> = Vec::new();
         while near.len() < n {
-            let bids = interests.iter_mut().enumerate().filter_map(|(interest, (importance, places, neighbours))| {
-                let bid = *importance * neighbours.peek()?.similarity / (1.0 + *places);
+            let bids = interests.iter_mut().enumerate().filter_map(|(interest, (importance, places, similar))| {
+                let bid = *importance * similar.peek()?.similarity / (1.0 + *places);
                 Some((interest, bid))
             });
             let Some((highest, bid)) = bids.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))) else { break };
-            let (_, places, neighbours) = &mut interests[highest];
-            let Some(Neighbour { key, .. }) = neighbours.next() else { break };
+            let (_, places, similar) = &mut interests[highest];
+            let Some(SimilarProduct { key, .. }) = similar.next() else { break };
             *places += 1.0;
             if near.iter().all(|other| other.key != key) {
                 near.push(Neighbour { key, similarity: bid });
