@@ -500,7 +500,8 @@ fn complaint(reply: &Reply) -> Option<String> {
         };
         // A NaN would have become null.
         let items = answer["items"].as_array().or(answer["recommendations"].as_array());
-        if items.into_iter().flatten().any(|item| !item["score"].is_number()) {
+        let is_scored = |item: &Value| item["score"].is_number() || item["similarity"].is_number();
+        if items.into_iter().flatten().any(|item| !is_scored(item)) {
             return Some(format!("a score that is no number: {}", text()));
         }
     }
