@@ -51,6 +51,7 @@ impl<'a> Rung<'a> {
             Source::Trending => Reason::TrendingNow,
             Source::Popular => Reason::Popular,
             Source::Catalog => Reason::InCatalog,
+            Source::Search => Reason::MatchesSearch,
         }
     }
 }
@@ -80,6 +81,7 @@ pub(crate) fn ladder<'a>(
             Source::Trending => List::Ranked(snapshot.models.trending()),
             Source::Popular => List::Ranked(snapshot.models.popular()),
             Source::Catalog => List::Catalog(snapshot.shelf.order()),
+            Source::Search => return None,
         };
         Some(Rung { source, snapshot, list, next: 0, category: category.clone() })
     })

@@ -144,7 +144,7 @@ pub struct Answer {
     recommendation_id: String,
     placement: String,
     items: Vec<Item>,
-    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty
+    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty; of a search, search or empty
     strategy: String,
     model_version: Option<String>,
     /// Did the shopper's own history shape it?
@@ -234,11 +234,7 @@ fn home() -> String {
 
 /// The request as a query, or the first thing that is wrong with it.
 fn query(engine: &Engine, request: &Request) -> Result<Query> {
-    let config = &engine.config.serve;
-    let n = request.n.unwrap_or(config.n);
-    if n == 0 || n > config.n_max {
-        return Err(Problem::parameter(format!("n must be 1 to {}, got {n}", config.n_max)));
-    }
+    let n = n(engine, request.n)?;
     let Who { user, anonymous } = engine.who(request.user_id.as_deref(), request.anonymous_id.as_deref())?;
     let placement = if request.placement.is_empty() { home() } else { request.placement.clone() };
     Ok(Query {
@@ -255,6 +251,16 @@ fn query(engine: &Engine, request: &Request) -> Result<Query> {
     })
 }
 
+/// How many products, as asked or as the shop has it.
+pub fn n(engine: &Engine, asked: Option<usize>) -> Result<usize> {
+    let config = &engine.config.serve;
+    let n = asked.unwrap_or(config.n);
+    if n == 0 || n > config.n_max {
+        return Err(Problem::parameter(format!("n must be 1 to {}, got {n}", config.n_max)));
+    }
+    Ok(n)
+}
+
 fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
     if texts.len() > IDS_MAX {
         return Err(Problem::parameter(format!("{field} has {} ids, at most {IDS_MAX} are accepted", texts.len())));
@@ -262,7 +268,7 @@ fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
     texts.iter().map(|text| ProductId::new(text).map_err(|e| Problem::parameter(format!("{field}: {e}")))).collect()
 }
 
-fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
+pub fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
     let money = |field: &str, amount: Option<f64>| {
         amount
             .map(|amount| {
@@ -284,7 +290,7 @@ fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
     })
 }
 
-fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
+pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
     let name_of = |id: &ProductId| snapshot.shelf.get(id).map(|product| product.name.clone());
     let items = slate
         .items
@@ -339,6 +345,7 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::TrendingNow => ("trending_now", None, None),
         Reason::Popular => ("popular", None, None),
         Reason::InCatalog => ("in_catalog", None, None),
+        Reason::MatchesSearch => ("matches_search", None, None),
     };
     let name = seed.and_then(name_of);
     let text = |language| reason_text(reason, name.as_deref(), language);
