@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use models::catalogue::MODELS;
-use train::tune::{Metric, Parallel, Search};
+use train::tune::{self, Metric, Parallel};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -84,6 +84,9 @@ pub enum Command {
     /// Ask for one slate
     #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
     Recommend(Recommend),
+    /// Search the catalogue in a shopper's words, in the order of their taste
+    #[command(after_help = "Example:\n  vitrina search \"zapatillas running\" --user 17850 --explain")]
+    Search(Search),
     /// The registry: list, show, promote, roll back
     #[command(subcommand, after_help = "Example:\n  vitrina models list")]
     Models(Models),
@@ -232,7 +235,7 @@ pub struct Tune {
     pub set: Vec<(String, String)>,
     /// grid, random or tpe (where good trials are denser)
     #[arg(long, default_value = "tpe")]
-    pub search: Search,
+    pub search: tune::Search,
     /// How many sets of options to try, those of an earlier run included
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub trials: usize,
@@ -278,6 +281,24 @@ pub struct Recommend {
     /// A product that the shopper looks at; may be repeated
     #[arg(long = "product", value_name = "ID")]
     pub products: Vec<String>,
+    /// Only products that meet this, such as 'price <= 200 and brand in ("Inca")'; see docs/filters.md
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// Show where each score comes from
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What the shopper typed
+    pub q: String,
+    /// The shop's user id, or a pseudonym (~ and 32 hex digits)
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// How many products
+    #[arg(short, default_value_t = 10)]
+    pub n: usize,
     /// Only products that meet this, such as 'price <= 200 and brand in ("Inca")'; see docs/filters.md
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,

@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use domain::{Currency, Shop};
+use insight::queries::MARKS_MAX;
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
 use text::Precision;
@@ -26,6 +27,7 @@ pub struct Config {
     pub store: StoreSection,
     pub serve: Serve,
     pub text: Text,
+    pub search: Search,
     pub train: Train,
     pub log: Log,
 }
@@ -89,6 +91,14 @@ pub struct Serve {
 pub struct Text {
     pub model: PathBuf,
     pub precision: Precision,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    pub personal_weight: f32,
+    pub popular_weight: f32,
+    pub queries_users_min: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -172,6 +182,15 @@ impl Config {
         }
         if self.serve.n == 0 || self.serve.n > self.serve.n_max || self.serve.n_max > 1000 {
             bail!("serve.n ({}) must be 1 to serve.n_max ({}), and that at most 1000", self.serve.n, self.serve.n_max);
+        }
+        let Search { personal_weight, popular_weight, queries_users_min } = self.search;
+        if ![personal_weight, popular_weight].iter().all(|weight| (0.0..=10.0).contains(weight)) {
+            bail!(
+                "search.personal_weight ({personal_weight}) and search.popular_weight ({popular_weight}) must be 0 to 10"
+            );
+        }
+        if queries_users_min > MARKS_MAX {
+            bail!("search.queries_users_min must be 0 to {MARKS_MAX}, got {queries_users_min}");
         }
         Ok(())
     }

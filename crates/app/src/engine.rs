@@ -3,6 +3,7 @@
 mod content;
 mod impressions;
 mod scorers;
+mod search;
 mod training;
 
 use std::{
@@ -18,7 +19,7 @@ use domain::{
     Channel, ModelVersion, Product, ProductId, Query, RecommendationId, Recorded, Shop, Slate, Timestamp, UserKey,
 };
 use features::Profile;
-use insight::{LiveTally, Tally};
+use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
 use privacy::{Erasure, ErasureRequest, KeyFile, Pseudonyms};
 use serve::{ModelSet, Policy, Shelf, Shopper, Snapshot};
@@ -37,6 +38,7 @@ use crate::{
 pub use content::ContentStatus;
 pub use impressions::Impressions;
 pub use scorers::Brought;
+pub use search::Searched;
 pub use training::TrainRequest;
 
 /// Events that a slow reader of the live stream may lag behind before it misses some.
@@ -53,6 +55,7 @@ pub struct Engine {
     collector: Collector,
     projector: Arc<Projector<Profile>>,
     tally: Arc<LiveTally>,
+    queries: Arc<LiveQueries>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
     reading: content::Reading,
@@ -63,6 +66,7 @@ pub struct Engine {
     training: AtomicBool,
     training_step: Mutex<Option<train::pipeline::Step>>,
     impressions: Impressions,
+    search: search::Search,
     started: Instant,
     stop: watch::Sender<bool>,
     /// Keeps the folder's lock; dropped last.
@@ -91,10 +95,12 @@ impl Engine {
         let pseudonyms = pseudonyms(&config, &stores)?;
 
         let tally = Arc::new(LiveTally::open(shop.clone(), &*stores.log, &*stores.settings)?);
+        let queries = Arc::new(LiveQueries::open(&shop, &*stores.log, &*stores.settings)?);
         let projector = Arc::new(Projector::new(stores.profiles.clone()));
         let live = Arc::new(Live::new());
         stores.log.follow(projector.clone());
         stores.log.follow(tally.clone());
+        stores.log.follow(queries.clone());
         stores.log.follow(live.clone());
         let behind = stores.log.head().0.saturating_sub(projector.folded().0);
         if behind > 0 {
@@ -117,6 +123,7 @@ impl Engine {
             collector,
             projector,
             tally,
+            queries,
             live,
             snapshot: ArcSwap::default(),
             reading: content::Reading::new(),
@@ -125,6 +132,7 @@ impl Engine {
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
+            search: search::Search::new(&config.shop.locale)?,
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -197,6 +205,7 @@ impl Engine {
             Ok(Snapshot::new(now.models.clone(), Arc::new(shelf)).with_content(now.content.clone()))
         })?;
         self.reading.changed();
+        self.search.catalogue_changed();
         Ok(())
     }
 
@@ -271,6 +280,10 @@ impl Engine {
         self.tally.get()
     }
 
+    pub fn queries(&self, kind: queries::Kind, n_days: usize, users_min: usize, n: usize) -> queries::Report {
+        self.queries.report(kind, self.now(), n_days, users_min, n)
+    }
+
     // ---- who ----
 
     /// The key of a plain id, or the key itself where one is given.
@@ -307,11 +320,12 @@ impl Engine {
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
         let _one_at_a_time = self.lake_guard.lock();
         let lake = training::LakeRows(&*self.stores.lake);
+        let queries = search::QueryMarks(&self.queries, &*self.stores.settings);
         let erasure = Erasure {
             log: &*self.stores.log,
             users: &*self.stores.users,
             ledger: &*self.stores.ledger,
-            derived: vec![&*self.projector, &lake],
+            derived: vec![&*self.projector, &lake, &queries],
         };
         let request = ErasureRequest { users: vec![user], requested_at: self.now(), actor: actor.to_owned() };
         erasure.erase(&request, &|| self.now())
@@ -398,6 +412,7 @@ impl Engine {
     /// Saves what a start would otherwise have to fold again.
     pub fn save(&self) -> Result<(), StoreError> {
         self.tally.save(&*self.stores.settings)?;
+        self.queries.save(&*self.stores.settings)?;
         self.stores.profiles.flush()
     }
 

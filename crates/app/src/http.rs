@@ -9,6 +9,7 @@ mod models;
 pub mod problem;
 mod products;
 mod recommend;
+mod search;
 mod similar;
 mod status;
 mod stream;
@@ -46,6 +47,8 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        search::get,
+        search::queries,
         events::post,
         events::list,
         events::quarantine,
@@ -88,6 +91,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/search", get(search::get))
+        .route("/v1/search/queries", get(search::queries))
         .route("/v1/events", post(events::post).get(events::list))
         .route("/v1/events/stream", get(stream::get))
         .route("/v1/events/quarantine", get(events::quarantine))

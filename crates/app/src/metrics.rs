@@ -44,6 +44,9 @@ pub struct Metrics {
     pub requests: Family<RouteLabels, Counter>,
     pub impressions_dropped: Counter,
     pub scorer_failures: Counter,
+    pub searches: Family<OutcomeLabel, Counter>,
+    pub search_seconds: Histogram,
+    pub search_products: Gauge,
     pub catalog_products: Gauge,
     pub content_products: Gauge,
     pub content_encoded: Gauge,
@@ -68,6 +71,9 @@ impl Default for Metrics {
             requests: Family::default(),
             impressions_dropped: Counter::default(),
             scorer_failures: Counter::default(),
+            searches: Family::default(),
+            search_seconds: latency(),
+            search_products: Gauge::default(),
             catalog_products: Gauge::default(),
             content_products: Gauge::default(),
             content_encoded: Gauge::default(),
@@ -104,6 +110,14 @@ impl Default for Metrics {
             "Slates that a brought scorer could not rank; they were answered as they were found",
             metrics.scorer_failures.clone(),
         );
+        registry.register("searches", "Searches by outcome: found, zero", metrics.searches.clone());
+        registry.register_with_unit(
+            "search_duration",
+            "Time to search and rerank",
+            Unit::Seconds,
+            metrics.search_seconds.clone(),
+        );
+        registry.register("search_products", "Products in the search index", metrics.search_products.clone());
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
         registry.register(
             "content_products",
@@ -137,6 +151,12 @@ impl Metrics {
         let bucket = (took.as_micros().max(1) as f64).log2() * 2.0;
         let mut recent = self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         recent[(bucket as usize).min(39)] += 1;
+    }
+
+    pub fn search_done(&self, total: usize, took: Duration) {
+        let outcome = if total > 0 { "found" } else { "zero" };
+        self.searches.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.search_seconds.observe(took.as_secs_f64());
     }
 
     pub fn events_done(&self, accepted: u64, duplicates: u64, rejected: u64, took: Duration) {

@@ -430,6 +430,7 @@ fn read_details(fields: &Fields, kind: EventKind) -> Result<Details, Refusal> {
     let rating = fields.number(if is_rating { &["rating", "interaction_score"] } else { &["rating"] })?;
     Ok(Details {
         query: fields.text(&["query", "search_term", "searchTerm", "q"])?,
+        results: read_results(fields)?,
         category: fields.text(&["category", "item_category", "product_category"])?,
         list_id: fields.text(&["list_id", "listId", "item_list_id"])?,
         cart_id: fields.text(&["cart_id", "cartId"])?,
@@ -442,6 +443,15 @@ fn read_details(fields: &Fields, kind: EventKind) -> Result<Details, Refusal> {
         duration_ms: read_duration_ms(fields)?,
         depth: read_depth(fields)?,
     })
+}
+
+fn read_results(fields: &Fields) -> Result<Option<u32>, Refusal> {
+    match fields.number(&["results", "n_results", "nbHits"])? {
+        Some(n) if !(0.0..=f64::from(u32::MAX)).contains(&n) => {
+            Err(Refusal::out_of_range("results", n, "a number of products"))
+        }
+        n => Ok(n.map(|n| n as u32)),
+    }
 }
 
 /// `interaction_duration` is in seconds, as analysts' tables have it.

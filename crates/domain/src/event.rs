@@ -285,6 +285,9 @@ impl Order {
 pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// How many products the search found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -22,6 +22,8 @@ pub enum Source {
     Popular,
     /// The catalogue's own order: the last rung, for a shop without events.
     Catalog,
+    /// The shopper's words: no rung of the ladder, but an answer to a search.
+    Search,
 }
 
 impl Source {
@@ -34,6 +36,7 @@ impl Source {
             Self::Trending => "trending",
             Self::Popular => "popular",
             Self::Catalog => "catalog",
+            Self::Search => "search",
         }
     }
 }
@@ -42,15 +45,27 @@ impl Source {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Reason {
-    BecauseYouViewed { seed_product_id: ProductId },
-    BecauseYouBought { seed_product_id: ProductId },
-    SimilarTo { seed_product_id: ProductId },
-    Resembles { seed_product_id: ProductId },
+    BecauseYouViewed {
+        seed_product_id: ProductId,
+    },
+    BecauseYouBought {
+        seed_product_id: ProductId,
+    },
+    SimilarTo {
+        seed_product_id: ProductId,
+    },
+    Resembles {
+        seed_product_id: ProductId,
+    },
     ForYou,
-    PopularInCategory { category: String },
+    PopularInCategory {
+        category: String,
+    },
     TrendingNow,
     Popular,
     InCatalog,
+    /// It has the words that were searched for.
+    MatchesSearch,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -88,7 +103,7 @@ pub struct Slate {
     pub recommendation_id: RecommendationId,
     pub placement: PlacementId,
     pub items: Vec<SlateItem>,
-    /// The highest rung of the ladder that gave a product: `personal`, `item_to_item`, `category`, `trending`, `popular`, `catalog` or `empty`.
+    /// The highest rung of the ladder that gave a product: `personal`, `item_to_item`, `category`, `trending`, `popular`, `catalog` or `empty`; of a search, `search` or `empty`.
     pub strategy: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version: Option<ModelVersion>,

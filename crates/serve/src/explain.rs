@@ -49,6 +49,8 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::Popular, English) => "Popular in the shop".to_owned(),
         (Reason::InCatalog, Spanish) => "Del catálogo".to_owned(),
         (Reason::InCatalog, English) => "From the catalogue".to_owned(),
+        (Reason::MatchesSearch, Spanish) => "Tiene lo que buscas".to_owned(),
+        (Reason::MatchesSearch, English) => "Has what you searched for".to_owned(),
     }
 }
 

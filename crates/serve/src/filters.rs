@@ -27,8 +27,13 @@ impl<'a> Gate<'a> {
         if self.taken.contains(product) {
             return false;
         }
-        let refusal = self.refusal(product);
         self.taken.insert(product.clone());
+        self.passes(product)
+    }
+
+    /// For candidates that are all different.
+    pub fn passes(&mut self, product: &ProductId) -> bool {
+        let refusal = self.refusal(product);
         if let Some(name) = refusal {
             *self.dropped.entry(name).or_default() += 1;
         }

@@ -1,7 +1,8 @@
 //! From a query to a slate.
 //!
 //! [`recommend`] is the walk: hydrate the shopper, climb down the ladder of sources until the slate is full, explain.
-//! What the personal rung finds, a brought [`scorer`] may rank anew.
+//! What the personal rung finds, a brought [`scorer`] may rank anew. [`search::rerank`] does for search results what the ladder does for
+//! slates.
 //! It reads one immutable [`Snapshot`], needs no clock and no training, and always answers: whatever is missing is
 //! said in a notice, and an empty shop gets an empty slate.
 
@@ -10,6 +11,7 @@ mod explain;
 mod filters;
 mod hydrate;
 pub mod scorer;
+pub mod search;
 mod snapshot;
 mod sources;
 

@@ -27,6 +27,8 @@ pub struct ModelSet {
     scorer: Option<Scorer>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
+    /// The same by item number.
+    popularity: Vec<f32>,
     trending: Vec<(u32, f32)>,
 }
 
@@ -93,10 +95,12 @@ impl ModelSet {
             rank::top_k(&scores, items.len())
         };
         let (popular, trending) = (ranking("popular"), ranking("trending"));
+        let mut popularity = vec![0.0; if popular.is_empty() { 0 } else { items.len() }];
+        popular.iter().for_each(|&(item, score)| popularity[item as usize] = score);
         let knows_neighbours =
             |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
         let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
-        Self { version, created_at, items, index, models, item_to_item, scorer: None, popular, trending }
+        Self { version, created_at, items, index, models, item_to_item, scorer: None, popular, popularity, trending }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -129,6 +133,11 @@ impl ModelSet {
 
     pub(crate) fn popular(&self) -> &[(u32, f32)] {
         &self.popular
+    }
+
+    /// What a product sells beside others; `None` without the model `popular`, and for products that it does not know.
+    pub(crate) fn popularity(&self, id: &ProductId) -> Option<f32> {
+        self.popularity.get(self.item(id)? as usize).copied()
     }
 
     pub(crate) fn trending(&self) -> &[(u32, f32)] {

@@ -66,6 +66,7 @@ impl<'a> Rung<'a> {
             Source::Trending => Reason::TrendingNow,
             Source::Popular => Reason::Popular,
             Source::Catalog => Reason::InCatalog,
+            Source::Search => Reason::MatchesSearch,
         }
     }
 }
@@ -79,7 +80,7 @@ pub(crate) fn ladder<'a>(
 ) -> impl Iterator<Item = Rung<'a>> + use<'a> {
     let category = context_category(snapshot, view, query);
     let about_context = view.about_context;
-    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Trending};
+    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Search, Trending};
     let order = if about_context {
         [ItemToItem, Content, Category, Personal, Trending, Popular, Catalog]
     } else {
@@ -97,6 +98,7 @@ pub(crate) fn ladder<'a>(
             Trending => List::Ranked(snapshot.models.trending()),
             Popular => List::Ranked(snapshot.models.popular()),
             Catalog => List::Catalog(snapshot.shelf.order()),
+            Search => return None,
         };
         Some(Rung { source, snapshot, list, next: 0, category: category.clone() })
     })

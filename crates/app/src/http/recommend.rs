@@ -146,7 +146,7 @@ pub struct Answer {
     recommendation_id: String,
     placement: String,
     items: Vec<Item>,
-    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty
+    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty; of a search, search or empty
     strategy: String,
     model_version: Option<String>,
     /// Did the shopper's own history shape it?
@@ -273,7 +273,7 @@ fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
     texts.iter().map(|text| ProductId::new(text).map_err(|e| Problem::parameter(format!("{field}: {e}")))).collect()
 }
 
-fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
+pub fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
     let money = |field: &str, amount: Option<f64>| {
         amount
             .map(|amount| {
@@ -300,7 +300,7 @@ pub(super) fn condition(text: Option<&str>, currency: Currency) -> Result<Option
     filter.map_err(|error| Problem::parameter(format!("where: {error}")))
 }
 
-fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
+pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
     let name_of = |id: &ProductId| snapshot.shelf.get(id).map(|product| product.name.clone());
     let items = slate
         .items
@@ -356,6 +356,7 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::TrendingNow => ("trending_now", None, None),
         Reason::Popular => ("popular", None, None),
         Reason::InCatalog => ("in_catalog", None, None),
+        Reason::MatchesSearch => ("matches_search", None, None),
     };
     let name = seed.and_then(name_of);
     let text = |language| reason_text(reason, name.as_deref(), language);
