@@ -12,6 +12,8 @@ pub enum Source {
     Personal,
     /// Neighbours of the products in the query or the history.
     ItemToItem,
+    /// What people buy who answered like the shopper.
+    Segment,
     /// Popular among products of the same category.
     Category,
     /// Rising now.
@@ -27,6 +29,7 @@ impl Source {
         match self {
             Self::Personal => "personal",
             Self::ItemToItem => "item_to_item",
+            Self::Segment => "segment",
             Self::Category => "category",
             Self::Trending => "trending",
             Self::Popular => "popular",
@@ -41,8 +44,10 @@ impl Source {
 pub enum Reason {
     BecauseYouViewed { seed_product_id: ProductId },
     BecauseYouBought { seed_product_id: ProductId },
+    BecauseYouLike { seed_product_id: ProductId },
     SimilarTo { seed_product_id: ProductId },
     ForYou,
+    PopularInSegment,
     PopularInCategory { category: String },
     TrendingNow,
     Popular,

@@ -8,7 +8,7 @@ use models::HistoryItem;
 use rustc_hash::FxHashMap;
 use store::Profiles;
 
-use crate::Snapshot;
+use crate::{Snapshot, onboarding::Words};
 
 /// What is known of the person behind the query.
 #[derive(Clone, Default)]
@@ -46,10 +46,13 @@ impl Shopper {
 
 /// The shopper and the query, as the models see them.
 pub(crate) struct View {
-    /// Oldest first, as [`models::History`] wants it.
+    /// Oldest first, as [`models::History`] wants it; what the shopper said to like is among it.
     pub history: Vec<HistoryItem>,
     /// Which history products were bought.
     pub bought: FxHashMap<u32, bool>,
+    /// History products that the shopper only said to like.
+    pub declared: Vec<u32>,
+    pub words: Words,
     /// What is looked at or lies in the cart now.
     pub context: Vec<HistoryItem>,
     pub now: i64,
@@ -63,10 +66,27 @@ pub(crate) struct View {
 /// time of a fold-in grows with it.
 const HISTORY_MAX: usize = 100;
 
+/// What a product is worth that the shopper said to like: as much as one put on a wishlist.
+const WORD_WEIGHT: f32 = 2.0;
+/// Products of one's own history that halve what words are worth.
+const WORD_FADE: f32 = 5.0;
+
+/// Products that the shopper said to like join the history, as long as there is little else in it.
+fn listen(view: &mut View, snapshot: &Snapshot) {
+    let weight = WORD_WEIGHT * (-(view.history.len() as f32) / WORD_FADE).exp2();
+    for (id, at) in &view.words.liked_products {
+        let Some(item) = snapshot.models.item(id).filter(|item| !view.bought.contains_key(item)) else { continue };
+        view.history.push(HistoryItem { item, weight, timestamp: at.seconds() });
+        view.declared.push(item);
+    }
+}
+
 pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> View {
     let mut view = View {
         history: Vec::new(),
         bought: FxHashMap::default(),
+        declared: Vec::new(),
+        words: Words::default(),
         context: Vec::new(),
         now: query.now.seconds(),
         freshest_event_at: None,
@@ -82,7 +102,11 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
             let weight = entry.strength() as f32;
             view.history.push(HistoryItem { item, weight, timestamp: entry.last_at.seconds() });
         }
+        view.words = Words::of(profile, &snapshot.shelf);
+        listen(&mut view, snapshot);
+        // Stable: of one moment, what the profile has as newer stays newer.
         view.history.reverse();
+        view.history.sort_by_key(|item| item.timestamp);
     }
     for id in query.products.iter().chain(&query.cart) {
         match snapshot.models.item(id) {
