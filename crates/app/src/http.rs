@@ -6,6 +6,7 @@ mod events;
 mod extract;
 mod health;
 mod models;
+mod onboarding;
 pub mod problem;
 mod products;
 mod recommend;
@@ -44,6 +45,8 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        onboarding::get,
+        onboarding::post,
         events::post,
         events::list,
         events::quarantine,
@@ -84,6 +87,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/onboarding", get(onboarding::get).post(onboarding::post))
         .route("/v1/events", post(events::post).get(events::list))
         .route("/v1/events/stream", get(stream::get))
         .route("/v1/events/quarantine", get(events::quarantine))

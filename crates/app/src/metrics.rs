@@ -30,6 +30,11 @@ pub struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct AnswerLabel {
+    pub answer: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
     pub route: String,
     pub status: u16,
@@ -44,6 +49,8 @@ pub struct Metrics {
     pub requests: Family<RouteLabels, Counter>,
     pub impressions_dropped: Counter,
     pub scorer_failures: Counter,
+    pub onboarding_questions: Counter,
+    pub onboarding_answers: Family<AnswerLabel, Counter>,
     pub catalog_products: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
@@ -66,6 +73,8 @@ impl Default for Metrics {
             requests: Family::default(),
             impressions_dropped: Counter::default(),
             scorer_failures: Counter::default(),
+            onboarding_questions: Counter::default(),
+            onboarding_answers: Family::default(),
             catalog_products: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
@@ -99,6 +108,16 @@ impl Default for Metrics {
             "scorer_failures",
             "Slates that a brought scorer could not rank; they were answered as they were found",
             metrics.scorer_failures.clone(),
+        );
+        registry.register(
+            "onboarding_questions",
+            "Questions that newcomers were asked",
+            metrics.onboarding_questions.clone(),
+        );
+        registry.register(
+            "onboarding_answers",
+            "Answers of newcomers: like, dislike, unknown",
+            metrics.onboarding_answers.clone(),
         );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
