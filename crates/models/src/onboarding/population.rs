@@ -31,8 +31,8 @@ pub struct Population {
 const NAME: &str = "population";
 
 impl Population {
-    /// Groups that a population has when nobody says how many; more told no more apart (`bench/onboarding`).
-    pub const GROUPS: usize = 32;
+    /// Groups that a population has when nobody says how many: best of 8, 16 and 32 on validation (`bench/onboarding`).
+    pub const GROUPS: usize = 16;
 
     /// At most `groups_max` groups; `None` when there are too few people for one.
     pub fn fit(interactions: &Interactions, groups_max: usize, seed: u64) -> Option<Self> {
