@@ -31,7 +31,7 @@ pub struct Population {
 const NAME: &str = "population";
 
 impl Population {
-    /// Groups that a population has when nobody says how many: best of 8, 16 and 32 on validation (`bench/onboarding`).
+    /// Groups that a population has when nobody says how many: the better of 8 and 16 on validation (`bench/onboarding`).
     pub const GROUPS: usize = 16;
 
     /// At most `groups_max` groups; `None` when there are too few people for one.
