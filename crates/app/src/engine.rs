@@ -22,7 +22,7 @@ use features::Profile;
 use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
 use privacy::{Erasure, ErasureRequest, KeyFile, Pseudonyms};
-use serve::{ModelSet, Policy, Shelf, Shopper, Snapshot};
+use serve::{ModelSet, Policy, Question, Shelf, Shopper, Snapshot};
 use store::{
     AuditEntry, Follower, Receipt, ShopStores, StoreError,
     embedded::{Options, Stores},
@@ -183,6 +183,15 @@ impl Engine {
             self.metrics.impressions_dropped.inc();
         }
         (slate, snapshot)
+    }
+
+    /// What to ask this shopper next, and the snapshot that the answer is from.
+    pub fn questions(&self, who: &Who, n: usize) -> (Vec<Question>, Arc<Snapshot>) {
+        let snapshot = self.snapshot();
+        let shopper = Shopper::read(&*self.stores.profiles, who.user, who.anonymous);
+        let questions = serve::questions(&snapshot, &shopper, n);
+        self.metrics.onboarding_questions.inc_by(questions.len() as u64);
+        (questions, snapshot)
     }
 
     /// The next request sees what `next` makes of the snapshot.

@@ -6,6 +6,7 @@ mod events;
 mod extract;
 mod health;
 mod models;
+mod onboarding;
 pub mod problem;
 mod products;
 mod recommend;
@@ -49,6 +50,8 @@ use problem::{Code, Problem};
         recommend::rich,
         search::get,
         search::queries,
+        onboarding::get,
+        onboarding::post,
         events::post,
         events::list,
         events::quarantine,
@@ -93,6 +96,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/recommendations", post(recommend::rich))
         .route("/v1/search", get(search::get))
         .route("/v1/search/queries", get(search::queries))
+        .route("/v1/onboarding", get(onboarding::get).post(onboarding::post))
         .route("/v1/events", post(events::post).get(events::list))
         .route("/v1/events/stream", get(stream::get))
         .route("/v1/events/quarantine", get(events::quarantine))

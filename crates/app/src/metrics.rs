@@ -30,6 +30,11 @@ pub struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct AnswerLabel {
+    pub answer: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
     pub route: String,
     pub status: u16,
@@ -47,6 +52,8 @@ pub struct Metrics {
     pub searches: Family<OutcomeLabel, Counter>,
     pub search_seconds: Histogram,
     pub search_products: Gauge,
+    pub onboarding_questions: Counter,
+    pub onboarding_answers: Family<AnswerLabel, Counter>,
     pub catalog_products: Gauge,
     pub content_products: Gauge,
     pub content_encoded: Gauge,
@@ -74,6 +81,8 @@ impl Default for Metrics {
             searches: Family::default(),
             search_seconds: latency(),
             search_products: Gauge::default(),
+            onboarding_questions: Counter::default(),
+            onboarding_answers: Family::default(),
             catalog_products: Gauge::default(),
             content_products: Gauge::default(),
             content_encoded: Gauge::default(),
@@ -118,6 +127,16 @@ impl Default for Metrics {
             metrics.search_seconds.clone(),
         );
         registry.register("search_products", "Products in the search index", metrics.search_products.clone());
+        registry.register(
+            "onboarding_questions",
+            "Questions that newcomers were asked",
+            metrics.onboarding_questions.clone(),
+        );
+        registry.register(
+            "onboarding_answers",
+            "Answers of newcomers: like, dislike, unknown",
+            metrics.onboarding_answers.clone(),
+        );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
         registry.register(
             "content_products",

@@ -65,6 +65,55 @@ fn an_acknowledged_event_changes_the_next_answer() {
 }
 
 #[test]
+fn a_newcomer_is_asked_and_the_answers_shape_the_next_slate() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let untrained = server.get("/v1/onboarding?anonymous_id=cookie");
+    assert_eq!((&untrained["questions"], &untrained["done"]), (&json!([]), &json!(true)), "{untrained}");
+    checkerboard(&server, 60, 20);
+    server.post("/v1/train", &json!({}));
+    let page = server.get("/v1/onboarding?anonymous_id=cookie&n=3&lang=en");
+    let first = &page["questions"][0];
+    assert!(first["text"].as_str().unwrap().starts_with("Do you like "), "{page}");
+    assert!(first["expected_information"].as_f64().unwrap() > 0.1, "{page}");
+    let slate_of = |id: &str| {
+        let body = json!({ "anonymous_id": id, "n": 5, "preview": true });
+        server.post("/v1/recommendations", &body)["items"].clone()
+    };
+    for (who, category) in [("cookie", "Par"), ("other", "Impar")] {
+        let answers = json!([{ "category": category, "answer": "like" }, { "product_id": "p0", "answer": "unknown" }]);
+        let heard = server.post("/v1/onboarding", &json!({ "anonymous_id": who, "answers": answers }));
+        assert_eq!(heard["accepted"], 2, "{heard}");
+        let asked_again = |q: &Value| q["id"] == format!("category:{category}") || q["id"] == "product:p0";
+        assert!(!heard["questions"].as_array().unwrap().iter().any(asked_again), "{heard}");
+        let slate = slate_of(who);
+        assert!(slate.as_array().unwrap().iter().all(|item| item["category"] == category), "{slate}");
+    }
+    // What one did is stronger than what one said.
+    for n in [1, 3, 5, 7, 9, 11] {
+        let mut event = view(&format!("v{n}"), "", &format!("p{n}"));
+        event["user_id"] = json!(null);
+        event["anonymous_id"] = json!("cookie");
+        server.post("/v1/events", &event);
+    }
+    let slate = slate_of("cookie");
+    assert!(slate.as_array().unwrap().iter().all(|item| item["category"] == "Impar"), "{slate}");
+    let denied = json!({ "anonymous_id": "shy", "consent": { "personalization": false },
+        "answers": [{ "category": "Par", "answer": "like" }] });
+    server.post("/v1/onboarding", &denied);
+    assert_ne!(
+        server.post("/v1/recommendations", &json!({ "anonymous_id": "shy", "preview": true }))["personalized"],
+        true
+    );
+    // A start folds the same words.
+    let before = slate_of("other");
+    server.kill();
+    let server = Server::start(dir.path());
+    let body = json!({ "anonymous_id": "other", "n": 5, "preview": true });
+    assert_eq!(server.post("/v1/recommendations", &body)["items"], before);
+}
+
+#[test]
 fn filters_exclusions_and_context_are_honoured_and_never_empty_a_slate() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
@@ -171,7 +220,7 @@ fn refusals_are_problems_with_a_code() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
     type Refusal = (&'static str, &'static str, &'static [u8], (u16, &'static str));
-    let refusals: [Refusal; 12] = [
+    let refusals: [Refusal; 15] = [
         ("GET", "/nothing", b"", (404, "not_found")),
         ("PATCH", "/v1/events", b"", (405, "method_not_allowed")),
         ("POST", "/v1/events", b"{", (400, "invalid_json")),
@@ -183,6 +232,14 @@ fn refusals_are_problems_with_a_code() {
         ("GET", "/api/recommendations?user_id=1&n=9999", b"", (400, "invalid_parameter")),
         ("PUT", "/v1/products", b"{\"product_id\":\"a\",\"name\":\"A\",\"price\":-1}", (400, "invalid_parameter")),
         ("GET", "/v1/products/none", b"", (404, "not_found")),
+        ("GET", "/v1/onboarding", b"", (400, "invalid_parameter")),
+        ("GET", "/v1/onboarding?user_id=1&n=99", b"", (400, "invalid_parameter")),
+        (
+            "POST",
+            "/v1/onboarding",
+            b"{\"user_id\":\"1\",\"answers\":[{\"category\":\"None\",\"answer\":\"like\"}]}",
+            (400, "invalid_parameter"),
+        ),
         ("POST", "/v1/train", b"{}", (409, "conflict")),
     ];
     for (method, path, body, (status, code)) in refusals {

@@ -14,6 +14,8 @@ pub enum Source {
     ItemToItem,
     /// Like the products in the query or the history by what their texts say.
     Content,
+    /// What people buy who answered like the shopper.
+    Segment,
     /// Popular among products of the same category.
     Category,
     /// Rising now.
@@ -32,6 +34,7 @@ impl Source {
             Self::Personal => "personal",
             Self::ItemToItem => "item_to_item",
             Self::Content => "content",
+            Self::Segment => "segment",
             Self::Category => "category",
             Self::Trending => "trending",
             Self::Popular => "popular",
@@ -51,6 +54,9 @@ pub enum Reason {
     BecauseYouBought {
         seed_product_id: ProductId,
     },
+    BecauseYouLike {
+        seed_product_id: ProductId,
+    },
     SimilarTo {
         seed_product_id: ProductId,
     },
@@ -58,6 +64,7 @@ pub enum Reason {
         seed_product_id: ProductId,
     },
     ForYou,
+    PopularInSegment,
     PopularInCategory {
         category: String,
     },

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ProductId, Query};
+use domain::{Product, ProductId, Query};
 use rustc_hash::FxHashSet;
 
 use crate::{Policy, Snapshot, hydrate::View};
@@ -15,11 +15,25 @@ pub(crate) struct Gate<'a> {
     policy: Policy,
     taken: FxHashSet<ProductId>,
     dropped: BTreeMap<&'static str, usize>,
+    /// Refused for a category that the shopper said not to like: shown before the slate stays short.
+    demoted: Vec<ProductId>,
+    demotes: bool,
 }
+
+const DISLIKED_CATEGORY: &str = "disliked_category";
 
 impl<'a> Gate<'a> {
     pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy) -> Self {
-        Self { snapshot, view, query, policy, taken: FxHashSet::default(), dropped: BTreeMap::new() }
+        Self {
+            snapshot,
+            view,
+            query,
+            policy,
+            taken: FxHashSet::default(),
+            dropped: BTreeMap::new(),
+            demoted: Vec::new(),
+            demotes: true,
+        }
     }
 
     /// Passes each product at most once.
@@ -36,6 +50,9 @@ impl<'a> Gate<'a> {
         let refusal = self.refusal(product);
         if let Some(name) = refusal {
             *self.dropped.entry(name).or_default() += 1;
+            if name == DISLIKED_CATEGORY {
+                self.demoted.push(product.clone());
+            }
         }
         refusal.is_none()
     }
@@ -43,6 +60,15 @@ impl<'a> Gate<'a> {
     /// Would it pass? Counts nothing.
     pub fn would_admit(&self, product: &ProductId) -> bool {
         !self.taken.contains(product) && self.refusal(product).is_none()
+    }
+
+    /// Lets products of disliked categories pass from now on, which a short slate needs; false when there were none.
+    pub fn forgive(&mut self) -> bool {
+        self.demotes = false;
+        self.dropped.remove(DISLIKED_CATEGORY);
+        let any = !self.demoted.is_empty();
+        self.demoted.drain(..).for_each(|product| drop(self.taken.take(&product)));
+        any
     }
 
     fn refusal(&self, id: &ProductId) -> Option<&'static str> {
@@ -55,13 +81,31 @@ impl<'a> Gate<'a> {
         if !self.policy.recommend_purchased && self.is_purchased(id) {
             return Some("purchased");
         }
+        if self.view.words.disliked_products.contains(id) {
+            return Some("disliked");
+        }
         match self.snapshot.shelf.get(id) {
             Some(product) if product.hidden => Some("hidden"),
-            Some(product) => self.query.filters.refuses(product, self.query.now),
+            Some(product) => {
+                let refusal = self.query.filters.refuses(product, self.query.now);
+                refusal.or_else(|| self.is_demoted(product).then_some(DISLIKED_CATEGORY))
+            }
             // A shop that sent no catalogue gets ids; one that did never shows what it does not list.
             None if self.snapshot.shelf.is_empty() => None,
             None => Some("not_in_catalog"),
         }
+    }
+
+    /// In a category that the shopper said not to like, and now neither looks at nor asks for.
+    fn is_demoted(&self, product: &Product) -> bool {
+        let looked_at = |category: &String| {
+            let context = self.query.products.iter().chain(&self.query.cart);
+            let mut context = context.filter_map(|id| self.snapshot.shelf.get(id));
+            self.query.filters.categories.contains(category)
+                || context.any(|product| product.categories.contains(category))
+        };
+        let disliked = &self.view.words.disliked_categories;
+        self.demotes && product.categories.iter().any(|category| disliked.contains(category) && !looked_at(category))
     }
 
     fn is_purchased(&self, id: &ProductId) -> bool {

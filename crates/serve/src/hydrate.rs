@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use store::Profiles;
 use text::Liked;
 
-use crate::Snapshot;
+use crate::{Snapshot, onboarding::Words};
 
 /// What is known of the person behind the query.
 #[derive(Clone, Default)]
@@ -47,10 +47,13 @@ impl Shopper {
 
 /// The shopper and the query, as the models see them.
 pub(crate) struct View {
-    /// Oldest first, as [`models::History`] wants it.
+    /// Oldest first, as [`models::History`] wants it; what the shopper said to like is among it.
     pub history: Vec<HistoryItem>,
     /// Which history products were bought.
     pub bought: FxHashMap<u32, bool>,
+    /// History products that the shopper only said to like.
+    pub declared: Vec<u32>,
+    pub words: Words,
     /// What is looked at or lies in the cart now, as far as the models know it.
     pub context: Vec<HistoryItem>,
     /// Whether anything of it is in the catalogue or the model.
@@ -71,6 +74,8 @@ impl View {
         let has_history = self.profile.as_ref().is_some_and(|profile| !profile.history().is_empty());
         match source {
             Source::Personal => !self.history.is_empty(),
+            // Only whoever answered has one.
+            Source::Segment => true,
             Source::Content => has_history && !self.about_context,
             _ => false,
         }
@@ -84,11 +89,12 @@ impl View {
             return query.products.iter().chain(&query.cart).map(|id| (id, now)).collect();
         }
         let recent = self.profile.iter().flat_map(|profile| profile.history()).take(LIKED_MAX);
-        let liked = recent.map(|entry| {
-            let age_days = (query.now - entry.last_at).max(0) as f32 / DAY as f32;
-            (&entry.product_id, Liked { weight: entry.strength() as f32, age_days })
+        let age_days = |at| (query.now - at).max(0) as f32 / DAY as f32;
+        let done = recent.map(|entry| {
+            (&entry.product_id, Liked { weight: entry.strength() as f32, age_days: age_days(entry.last_at) })
         });
-        liked.collect()
+        let said = self.words.liked_products.iter();
+        done.chain(said.map(|(id, at)| (id, Liked { weight: WORD_WEIGHT, age_days: age_days(*at) }))).collect()
     }
 }
 
@@ -96,10 +102,27 @@ impl View {
 /// time of a fold-in grows with it.
 const HISTORY_MAX: usize = 100;
 
+/// What a product is worth that the shopper said to like: as much as one put on a wishlist.
+const WORD_WEIGHT: f32 = 2.0;
+/// Products of one's own history that halve what words are worth.
+const WORD_FADE: f32 = 5.0;
+
+/// Products that the shopper said to like join the history, as long as there is little else in it.
+fn listen(view: &mut View, snapshot: &Snapshot) {
+    let weight = WORD_WEIGHT * (-(view.history.len() as f32) / WORD_FADE).exp2();
+    for (id, at) in &view.words.liked_products {
+        let Some(item) = snapshot.models.item(id).filter(|item| !view.bought.contains_key(item)) else { continue };
+        view.history.push(HistoryItem { item, weight, timestamp: at.seconds() });
+        view.declared.push(item);
+    }
+}
+
 pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> View {
     let mut view = View {
         history: Vec::new(),
         bought: FxHashMap::default(),
+        declared: Vec::new(),
+        words: Words::default(),
         context: Vec::new(),
         about_context: false,
         now: query.now.seconds(),
@@ -116,7 +139,11 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
             let weight = entry.strength() as f32;
             view.history.push(HistoryItem { item, weight, timestamp: entry.last_at.seconds() });
         }
+        view.words = Words::of(profile, &snapshot.shelf);
+        listen(&mut view, snapshot);
+        // Stable: of one moment, what the profile has as newer stays newer.
         view.history.reverse();
+        view.history.sort_by_key(|item| item.timestamp);
     }
     for id in query.products.iter().chain(&query.cart) {
         match snapshot.models.item(id) {

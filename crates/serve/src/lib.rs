@@ -10,6 +10,7 @@ pub mod content;
 mod explain;
 mod filters;
 mod hydrate;
+pub mod onboarding;
 pub mod scorer;
 pub mod search;
 mod snapshot;
@@ -18,6 +19,7 @@ mod sources;
 pub use content::Content;
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
+pub use onboarding::{Question, Questionnaire};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
 
@@ -37,18 +39,9 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
     let mut view = hydrate::view(snapshot, shopper, query);
     let mut items: Vec<SlateItem> = Vec::with_capacity(query.n);
     let mut gate = Gate::new(snapshot, &view, query, policy);
-    let mut failure = None;
-    for rung in sources::ladder(snapshot, &view, query) {
-        let missing = query.n - items.len();
-        let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
-        let mut candidates = take(rung, &mut gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
-        if let Some(scorer) = scorer {
-            failure = scorer.rerank(snapshot, &view, query, &mut candidates).err();
-        }
-        items.extend(candidates.into_iter().take(missing));
-        if items.len() == query.n {
-            break;
-        }
+    let mut failure = climb(snapshot, &view, query, &mut gate, &mut items);
+    if items.len() < query.n && gate.forgive() {
+        failure = failure.or(climb(snapshot, &view, query, &mut gate, &mut items));
     }
     let dropped = gate.dropped();
     for (i, item) in items.iter_mut().enumerate() {
@@ -71,6 +64,37 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
         freshest_event_at: view.freshest_event_at,
         items,
     }
+}
+
+/// Climbs down the ladder until the slate is full; answers what a brought scorer failed with.
+fn climb(
+    snapshot: &Snapshot,
+    view: &hydrate::View,
+    query: &Query,
+    gate: &mut Gate<'_>,
+    items: &mut Vec<SlateItem>,
+) -> Option<onnx::Error> {
+    let mut failure = None;
+    for rung in sources::ladder(snapshot, view, query) {
+        let missing = query.n - items.len();
+        let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
+        let mut candidates = take(rung, gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
+        if let Some(scorer) = scorer {
+            failure = scorer.rerank(snapshot, view, query, &mut candidates).err();
+        }
+        items.extend(candidates.into_iter().take(missing));
+        if items.len() == query.n {
+            break;
+        }
+    }
+    failure
+}
+
+/// The questions that tell most about this shopper, best first; none where there is nothing to ask or no need.
+pub fn questions(snapshot: &Snapshot, shopper: &Shopper, n: usize) -> Vec<Question> {
+    let Some(population) = snapshot.models.population() else { return Vec::new() };
+    let newcomer = features::Profile::default();
+    snapshot.questionnaire.ask(population, shopper.profile().unwrap_or(&newcomer), n)
 }
 
 /// Takes from one rung, best first, what passes the gate, up to `n` products.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use domain::{ModelVersion, Product, ProductId, Timestamp};
-use models::{History, Model, Tensors, catalogue, rank};
+use models::{History, Model, Tensors, catalogue, onboarding::Population, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
 use crate::{
     content::Content,
+    onboarding::Questionnaire,
     scorer::{self, Scorer},
 };
 
@@ -25,6 +26,8 @@ pub struct ModelSet {
     item_to_item: Option<usize>,
     /// A brought model that ranks anew what the personal one finds.
     scorer: Option<Scorer>,
+    /// Taste groups of the people that the version learned from.
+    population: Option<Population>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
     /// The same by item number.
@@ -32,6 +35,9 @@ pub struct ModelSet {
     trending: Vec<(u32, f32)>,
 }
 
+/// The file of a registry version that has the taste groups of its people: shares of groups, nobody's row. Versions that
+/// were trained before there was one, or by too few people, have none.
+pub const POPULATION_FILE: &str = "population.safetensors";
 /// The file of a registry version that numbers the products: a JSON list of ids.
 pub const ITEMS_FILE: &str = "items.json";
 
@@ -68,13 +74,27 @@ impl ModelSet {
             models.push(model);
         }
         let scorer = scorer::of_version(registry, version)?;
-        Ok(Self { scorer, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
+        let population = match manifest.checksums.contains_key(POPULATION_FILE) {
+            true => Some(population(&registry.file(version, POPULATION_FILE)?, items.len()).map_err(broken)?),
+            false => None,
+        };
+        Ok(Self { scorer, population, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
     }
 
     /// The same models with a scorer over them.
     #[must_use]
     pub fn with_scorer(self, scorer: Scorer) -> Self {
         Self { scorer: Some(scorer), ..self }
+    }
+
+    /// The same models with the taste groups of their people.
+    ///
+    /// # Panics
+    /// When the groups know other products.
+    #[must_use]
+    pub fn with_population(self, population: Population) -> Self {
+        assert_eq!(population.n_items(), self.items.len(), "groups and models know the same products");
+        Self { population: Some(population), ..self }
     }
 
     /// # Panics
@@ -100,7 +120,19 @@ impl ModelSet {
         let knows_neighbours =
             |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
         let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
-        Self { version, created_at, items, index, models, item_to_item, scorer: None, popular, popularity, trending }
+        Self {
+            version,
+            created_at,
+            items,
+            index,
+            models,
+            item_to_item,
+            scorer: None,
+            population: None,
+            popular,
+            popularity,
+            trending,
+        }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -117,6 +149,10 @@ impl ModelSet {
 
     pub(crate) fn scorer(&self) -> Option<&Scorer> {
         self.scorer.as_ref()
+    }
+
+    pub(crate) fn population(&self) -> Option<&Population> {
+        self.population.as_ref()
     }
 
     pub(crate) fn model(&self, name: &str) -> Option<&dyn Model> {
@@ -145,6 +181,16 @@ impl ModelSet {
     }
 }
 
+fn population(bytes: &[u8], n_items: usize) -> Result<Population, String> {
+    let population = Population::from_bytes(bytes).map_err(|error| format!("{POPULATION_FILE}: {error}"))?;
+    match population.n_items() == n_items {
+        true => Ok(population),
+        false => {
+            Err(format!("{POPULATION_FILE} knows {} products, {ITEMS_FILE} names {n_items}", population.n_items()))
+        }
+    }
+}
+
 /// The catalogue, as the models number it.
 #[derive(Default)]
 pub struct Shelf {
@@ -165,6 +211,11 @@ impl Shelf {
 
     pub fn is_empty(&self) -> bool {
         self.products.is_empty()
+    }
+
+    /// Is some product in this category, at any step of its path?
+    pub fn has_category(&self, category: &str) -> bool {
+        self.products.values().any(|product| product.categories.iter().any(|other| other == category))
     }
 
     pub fn len(&self) -> usize {
@@ -190,6 +241,8 @@ pub struct Snapshot {
     pub content: Arc<Content>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
+    /// What newcomers can be asked; made once a snapshot.
+    pub(crate) questionnaire: Arc<Questionnaire>,
 }
 
 impl Snapshot {
@@ -201,7 +254,8 @@ impl Snapshot {
                 by_category.entry(category.clone()).or_default().push((item, score));
             }
         }
-        Self { models, shelf, content: Arc::default(), by_category: Arc::new(by_category) }
+        let questionnaire = Arc::new(Questionnaire::new(&models, &shelf));
+        Self { models, shelf, content: Arc::default(), by_category: Arc::new(by_category), questionnaire }
     }
 
     /// The same with this content.

@@ -62,6 +62,7 @@ impl<'a> Rung<'a> {
     pub fn reason(&self) -> Reason {
         match self.source {
             Source::Personal | Source::ItemToItem | Source::Content => Reason::ForYou,
+            Source::Segment => Reason::PopularInSegment,
             Source::Category => Reason::PopularInCategory { category: self.category.clone().unwrap_or_default() },
             Source::Trending => Reason::TrendingNow,
             Source::Popular => Reason::Popular,
@@ -80,11 +81,14 @@ pub(crate) fn ladder<'a>(
 ) -> impl Iterator<Item = Rung<'a>> + use<'a> {
     let category = context_category(snapshot, view, query);
     let about_context = view.about_context;
-    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Search, Trending};
+    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Search, Segment, Trending};
     let order = if about_context {
-        [ItemToItem, Content, Category, Personal, Trending, Popular, Catalog]
+        [ItemToItem, Content, Category, Personal, Segment, Trending, Popular, Catalog]
+    } else if view.history.len() == view.declared.len() {
+        // Of somebody who did nothing yet, the groups know more than a fold-in of a few words.
+        [Segment, Personal, ItemToItem, Content, Category, Trending, Popular, Catalog]
     } else {
-        [Personal, ItemToItem, Content, Category, Trending, Popular, Catalog]
+        [Personal, ItemToItem, Segment, Content, Category, Trending, Popular, Catalog]
     };
     order.into_iter().filter_map(move |source| {
         let list = match source {
@@ -93,6 +97,7 @@ pub(crate) fn ladder<'a>(
                 let seeds = if about_context { &view.context } else { &view.history };
                 scored(snapshot, snapshot.models.item_to_item()?, seeds, view.now)?
             }
+            Segment => expected(snapshot, view)?,
             Content => List::Near { taste: snapshot.content.taste(view.liked(query))?, found: Vec::new() },
             Category => List::Ranked(snapshot.popular_in(category.as_deref()?)),
             Trending => List::Ranked(snapshot.models.trending()),
@@ -114,7 +119,32 @@ fn scored<'a>(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now
     Some(List::Scored { scores, best: Vec::new() })
 }
 
-/// The category of what is looked at, else of the newest product in the history.
+/// What people have who answered like the shopper, and what goes with the products that the shopper likes: each scaled to
+/// its best, which ranks better than either alone (`bench/onboarding`). For shoppers who answered.
+fn expected<'a>(snapshot: &Snapshot, view: &View) -> Option<List<'a>> {
+    let population = snapshot.models.population()?;
+    let profile = view.profile.as_ref().filter(|profile| !profile.declared().is_empty())?;
+    let interview = snapshot.questionnaire.interview(population, profile);
+    let mut scores = vec![0.0; snapshot.models.n_items()];
+    population.expect(interview.belief(), &mut scores);
+    scale_to_best(&mut scores);
+    if let Some(model) = snapshot.models.item_to_item().filter(|_| !view.history.is_empty()) {
+        let mut related = vec![0.0; scores.len()];
+        model.score(&History { items: &view.history, now: view.now }, &mut related);
+        scale_to_best(&mut related);
+        scores.iter_mut().zip(related).for_each(|(score, related)| *score += related.max(0.0));
+    }
+    Some(List::Scored { scores, best: Vec::new() })
+}
+
+fn scale_to_best(scores: &mut [f32]) {
+    let best = scores.iter().copied().fold(0.0, f32::max);
+    if best > 0.0 {
+        scores.iter_mut().for_each(|score| *score /= best);
+    }
+}
+
+/// The category of what is looked at, else of the newest product in the history, else the newest that was said to be liked.
 fn context_category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<String> {
     let newest = view.history.last().map(|h| snapshot.models.product_id(h.item));
     query
@@ -123,4 +153,5 @@ fn context_category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<S
         .chain(&query.cart)
         .chain(newest)
         .find_map(|id| snapshot.shelf.get(id).and_then(|product| product.category().map(str::to_owned)))
+        .or_else(|| view.words.liked_categories.first().cloned())
 }

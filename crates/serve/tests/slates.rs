@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use domain::*;
-use features::Profile;
-use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
-use serve::{Content, ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
+use features::{Profile, Subject};
+use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
+use serve::{Content, ModelSet, Policy, Question, Scorer, Shelf, Shopper, Snapshot, questions, recommend};
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -44,6 +44,7 @@ fn models(names: &[&str]) -> ModelSet {
         (0..N).map(id).collect(),
         names.iter().map(fit).collect(),
     )
+    .with_population(Population::fit(&interactions, 2, 1).unwrap())
 }
 
 fn shop(names: &[&str]) -> Snapshot {
@@ -356,4 +357,116 @@ fn two_interests_share_the_places_by_their_importance() {
     let n_screens = near.iter().filter(|near| near.key.as_str()[1..].parse::<usize>().unwrap() >= 20).count();
     assert_eq!((near.len(), n_screens), (8, 2), "{near:?}");
     assert!(near.is_sorted_by(|a, b| a.similarity >= b.similarity));
+}
+
+fn said(position: u64, subject: &Subject, preference: Preference) -> Recorded {
+    let mut said = event(EventKind::PreferenceDeclared, position, 0);
+    said.event.details.preference = Some(preference);
+    match subject {
+        Subject::Product(id) => said.event.products = vec![Line::of(id.clone())],
+        Subject::Category(category) => {
+            said.event.products.clear();
+            said.event.details.category = Some(category.clone());
+        }
+    }
+    said
+}
+
+fn who_said(words: &[(Subject, Preference)]) -> Profile {
+    let mut profile = Profile::default();
+    (1..).zip(words).for_each(|(position, (subject, preference))| profile.fold(&said(position, subject, *preference)));
+    profile
+}
+
+fn category(name: &str) -> Subject {
+    Subject::Category(name.to_owned())
+}
+
+fn is_cup(subject: &Subject) -> bool {
+    match subject {
+        Subject::Product(id) => id.as_str()[1..].parse::<usize>().unwrap().is_multiple_of(2),
+        Subject::Category(name) => name == "Tazas",
+    }
+}
+
+#[test]
+fn a_newcomer_is_asked_what_tells_most_and_never_the_same_again() {
+    let shop = shop(ALL);
+    let mut profile = Profile::default();
+    let mut asked: Vec<Subject> = Vec::new();
+    for round in 1.. {
+        let page: Vec<Question> = questions(&shop, &Shopper::of(profile.clone()), 2);
+        assert_eq!(page, questions(&shop, &Shopper::of(profile.clone()), 2));
+        let Some(first) = page.first() else { break };
+        assert!(page.iter().all(|question| !asked.contains(&question.subject)), "{page:?} after {asked:?}");
+        assert!(page.get(1).is_none_or(|second| second.bits <= first.bits + 1e-9), "{page:?}");
+        if round == 1 {
+            // Who likes cups and who likes shoes: one bit, of which one answer can't tell all. Everybody likes "Todo".
+            assert!((0.3..1.0).contains(&first.bits) && first.subject != category("Todo"), "{page:?}");
+        }
+        asked.extend(page.iter().map(|question| question.subject.clone()));
+        for question in &page {
+            profile.fold(&said(profile.seen().0 + 1, &question.subject, Preference::Unknown));
+        }
+        assert!(round < 20, "the questions end");
+    }
+    assert!(!asked.is_empty());
+    assert!(questions(&Snapshot::default(), &Shopper::default(), 5).is_empty(), "nothing is known, nothing is asked");
+}
+
+#[test]
+fn an_answer_changes_the_slate_at_once() {
+    let shop = shop(ALL);
+    let newcomer = ask(&shop, &Shopper::of(who_said(&[])), &query(5));
+    assert_eq!((newcomer.strategy.as_str(), newcomer.personalized), ("trending", false));
+    let first = questions(&shop, &Shopper::default(), 1).remove(0).subject;
+    for (preference, wants_cups) in [(Preference::Like, is_cup(&first)), (Preference::Dislike, !is_cup(&first))] {
+        let slate = ask(&shop, &Shopper::of(who_said(&[(first.clone(), preference)])), &query(4));
+        assert!(slate.personalized, "{slate:?}");
+        assert!(
+            numbers(&slate).iter().all(|n| n.is_multiple_of(2) == wants_cups),
+            "{first:?} {preference:?}: {slate:?}"
+        );
+    }
+    let liked = ask(&shop, &Shopper::of(who_said(&[(Subject::Product(id(3)), Preference::Like)])), &query(3));
+    assert_eq!((liked.strategy.as_str(), numbers(&liked).iter().all(|n| n % 2 == 1)), ("segment", true), "{liked:?}");
+    let other = liked.items.iter().find(|item| item.product_id != id(3)).unwrap();
+    assert_eq!(other.reason, Reason::BecauseYouLike { seed_product_id: id(3) });
+    // Without taste groups, a liked category is what is popular in it.
+    let plain = Snapshot::new(
+        Arc::new(ModelSet::new(None, None, (0..N).map(id).collect(), vec![popular()])),
+        Arc::new(shelf()),
+    );
+    let slate = ask(&plain, &Shopper::of(who_said(&[(category("Zapatos"), Preference::Like)])), &query(3));
+    assert_eq!(slate.items[0].reason, Reason::PopularInCategory { category: "Zapatos".into() });
+}
+
+fn popular() -> Box<dyn models::Model> {
+    let cell = |item| Interaction { user: 0, item, weight: 1.0, timestamp: 0 };
+    let cells: Vec<Interaction> = (0..N as u32).map(cell).collect();
+    let interactions = Interactions::new(1, N, &cells).unwrap();
+    let options: [(&str, &str); 0] = [];
+    catalogue::fit("popular", &options, &TrainingData::new(&interactions), &FitContext::quiet(1)).unwrap()
+}
+
+#[test]
+fn dislikes_are_left_out_until_the_slate_would_be_short_or_behaviour_says_otherwise() {
+    let shop = shop(ALL);
+    let words = [(category("Zapatos"), Preference::Dislike), (Subject::Product(id(4)), Preference::Dislike)];
+    let disliking = who_said(&words);
+    let slate = ask(&shop, &Shopper::of(disliking.clone()), &query(5));
+    assert!(numbers(&slate).iter().all(|n| n.is_multiple_of(2) && *n != 4), "{slate:?}");
+    let all = ask(&shop, &Shopper::of(disliking.clone()), &query(N));
+    assert_eq!(all.items.len(), N - 1, "shoes come last, the disliked product never: {all:?}");
+    assert!(!numbers(&all).contains(&4));
+    let beside_shoes = Query { products: vec![id(3)], ..query(3) };
+    let slate = ask(&shop, &Shopper::of(disliking.clone()), &beside_shoes);
+    assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "who looks at shoes is shown shoes: {slate:?}");
+    // A view after the word.
+    let mut viewing = disliking;
+    viewing.fold(&event(EventKind::ProductViewed, 50, 3));
+    viewing.fold(&event(EventKind::ProductViewed, 51, 4));
+    let slate = ask(&shop, &Shopper::of(viewing), &query(N));
+    assert_eq!(slate.items.len(), N, "{slate:?}");
+    assert!(slate.dropped.is_empty(), "{:?}", slate.dropped);
 }

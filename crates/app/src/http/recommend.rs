@@ -146,7 +146,7 @@ pub struct Answer {
     recommendation_id: String,
     placement: String,
     items: Vec<Item>,
-    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty; of a search, search or empty
+    /// The highest source that gave a product: personal, item_to_item, segment, content, category, trending, popular, catalog or empty; of a search, search or empty
     strategy: String,
     model_version: Option<String>,
     /// Did the shopper's own history shape it?
@@ -349,9 +349,11 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
     let (code, seed, category) = match reason {
         Reason::BecauseYouViewed { seed_product_id } => ("because_you_viewed", Some(seed_product_id), None),
         Reason::BecauseYouBought { seed_product_id } => ("because_you_bought", Some(seed_product_id), None),
+        Reason::BecauseYouLike { seed_product_id } => ("because_you_like", Some(seed_product_id), None),
         Reason::SimilarTo { seed_product_id } => ("similar_to", Some(seed_product_id), None),
         Reason::Resembles { seed_product_id } => ("resembles", Some(seed_product_id), None),
         Reason::ForYou => ("for_you", None, None),
+        Reason::PopularInSegment => ("popular_in_segment", None, None),
         Reason::PopularInCategory { category } => ("popular_in_category", None, Some(category.clone())),
         Reason::TrendingNow => ("trending_now", None, None),
         Reason::Popular => ("popular", None, None),
