@@ -89,7 +89,7 @@ impl View {
             return query.products.iter().chain(&query.cart).map(|id| (id, now)).collect();
         }
         let recent = self.profile.iter().flat_map(|profile| profile.history()).take(LIKED_MAX);
-        let age_days = |at| (query.now - at).max(0) as f32 / DAY as f32;
+        let age_days = |at: Timestamp| (query.now - at).max(0) as f32 / DAY as f32;
         let done = recent.map(|entry| {
             (&entry.product_id, Liked { weight: entry.strength() as f32, age_days: age_days(entry.last_at) })
         });

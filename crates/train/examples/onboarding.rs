@@ -186,11 +186,9 @@ impl Shop {
                 Vec::new()
             }
         };
-        for at in 0..n {
-            let topic = match strategy {
-                Strategy::Information | Strategy::Products => interview.ask(&self.topics, &open, 1)[0].topic,
-                _ => page[at],
-            };
+        let mut page = page.into_iter();
+        for _ in 0..n {
+            let topic = page.next().unwrap_or_else(|| interview.ask(&self.topics, &open, 1)[0].topic);
             open.retain(|other| *other != topic);
             let answer = self.answer(person, topic);
             interview.hear(&self.topics[topic], answer);

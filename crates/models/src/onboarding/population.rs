@@ -269,7 +269,9 @@ mod tests {
     /// Two tastes of forty people each, and five hermits with a product of their own.
     fn shop() -> Interactions {
         let liked = |person: u32| match person {
-            0..80 => (0..20).filter(|item| item % 2 == person % 2 && (item + person) % 7 != 0).collect::<Vec<u32>>(),
+            0..80 => (0..20)
+                .filter(|item| item % 2 == person % 2 && !(item + person).is_multiple_of(7))
+                .collect::<Vec<u32>>(),
             _ => vec![20],
         };
         let cell = |user, item| Interaction { user, item, weight: 1.0, timestamp: 0 };
