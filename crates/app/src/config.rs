@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use domain::{Currency, Shop};
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
+use text::Precision;
 use toml::{Table, Value};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -24,6 +25,7 @@ pub struct Config {
     pub privacy: Privacy,
     pub store: StoreSection,
     pub serve: Serve,
+    pub text: Text,
     pub train: Train,
     pub log: Log,
 }
@@ -80,6 +82,13 @@ pub struct Serve {
     pub n: usize,
     pub n_max: usize,
     pub recommend_purchased: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    pub model: PathBuf,
+    pub precision: Precision,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -170,6 +179,14 @@ impl Config {
     pub fn shop(&self) -> Shop {
         let ShopSection { name, currency, time_zone, locale } = self.shop.clone();
         Shop { name, currency, time_zone, locale }
+    }
+
+    pub fn text_model(&self) -> PathBuf {
+        if self.text.model.as_os_str().is_empty() {
+            self.server.data.join("text-model")
+        } else {
+            self.text.model.clone()
+        }
     }
 
     pub fn key_file(&self) -> PathBuf {

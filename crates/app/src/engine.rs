@@ -1,6 +1,7 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
 mod impressions;
+mod reviews;
 mod scorers;
 mod training;
 
@@ -34,6 +35,7 @@ use crate::{
     metrics::Metrics,
 };
 pub use impressions::Impressions;
+pub use reviews::{Served, encoder, language};
 pub use scorers::Brought;
 pub use training::TrainRequest;
 
@@ -53,6 +55,7 @@ pub struct Engine {
     tally: Arc<LiveTally>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
+    reviews: reviews::Reviews,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
@@ -116,6 +119,7 @@ impl Engine {
             tally,
             live,
             snapshot: ArcSwap::default(),
+            reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
             swapping: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
@@ -291,7 +295,7 @@ impl Engine {
 
     /// Forgets a person everywhere, and answers with the proof.
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
-        let _one_at_a_time = self.lake_guard.lock();
+        let one_at_a_time = self.lake_guard.lock();
         let lake = training::LakeRows(&*self.stores.lake);
         let erasure = Erasure {
             log: &*self.stores.log,
@@ -300,7 +304,10 @@ impl Engine {
             derived: vec![&*self.projector, &lake],
         };
         let request = ErasureRequest { users: vec![user], requested_at: self.now(), actor: actor.to_owned() };
-        erasure.erase(&request, &|| self.now())
+        let receipts = erasure.erase(&request, &|| self.now())?;
+        drop(one_at_a_time);
+        self.reload_reviews()?;
+        Ok(receipts)
     }
 
     // ---- what was learned ----

@@ -9,6 +9,7 @@ mod models;
 pub mod problem;
 mod products;
 mod recommend;
+mod reviews;
 mod status;
 mod stream;
 mod users;
@@ -52,6 +53,9 @@ use problem::{Code, Problem};
         products::put,
         products::get,
         products::delete,
+        reviews::product,
+        reviews::get,
+        reviews::post,
         users::put,
         users::get,
         users::recent,
@@ -91,6 +95,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/profiles/rebuild", post(events::rebuild))
         .route("/v1/products", put(products::put))
         .route("/v1/products/{id}", get(products::get).delete(products::delete))
+        .route("/v1/products/{id}/reviews", get(reviews::product))
+        .route("/v1/reviews", get(reviews::get).post(reviews::post))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))

@@ -57,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Compare(compare) => commands::compare::run(compare, json),
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
         Command::Models(models) => commands::models::run(config, models, json),
+        Command::Reviews(reviews) => commands::reviews::run(config, reviews, json),
         Command::Events(events) => commands::events::run(config, events, json),
         #[cfg(feature = "sql")]
         Command::Sql { query } => commands::sql::run(config, &query),

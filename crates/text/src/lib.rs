@@ -3,6 +3,7 @@
 //! - [`words`]: Spanish-aware terms of a text: stems, measures such as "1.5 L", stop words, language.
 //! - [`Bert`]: a pretrained sentence encoder, from a model folder; the only dense vectors there are. [`cache`] keeps what it made.
 //! - [`TfIdf`]: sparse vectors over words and character n-grams. Needs no model and always works.
+//! - [`sentiment`]: how content the writer of a review is, and with what.
 //! - [`nearest`]: exact search over both kinds of vectors, with filters asked inside the search.
 //!
 //! No HTTP, no clock, no environment; files are opened by `Bert::open` and `FileCache` alone. Vectors have length 1, so
@@ -14,6 +15,7 @@ pub mod cache;
 mod encoder;
 mod error;
 pub mod nearest;
+pub mod sentiment;
 mod sparse;
 mod tfidf;
 pub mod wheel;

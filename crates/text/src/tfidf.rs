@@ -39,6 +39,9 @@ impl Default for TfIdfOptions {
     }
 }
 
+/// Beyond this, n-grams are as rare as whole texts.
+const LONGEST_GRAM: usize = 16;
+
 /// The terms of a shop's texts and how rare each is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TfIdf {
@@ -77,6 +80,20 @@ impl TfIdf {
         ranked.iter().filter_map(|&(index, _)| surface(index)).map(|term| term.surface.to_string()).take(n).collect()
     }
 
+    /// What is wrong with one that came from outside, if anything is.
+    pub fn problem(&self) -> Option<&'static str> {
+        let TfIdfOptions { word_grams, character_grams, character_weight, .. } = &self.options;
+        if *word_grams.end() > LONGEST_GRAM || *character_grams.end() > LONGEST_GRAM {
+            Some("its n-grams are too long")
+        } else if !(0.0..=1.0).contains(character_weight) {
+            Some("its share of the characters is not from 0 to 1")
+        } else if !(self.words.is_numbered() && self.characters.is_numbered()) {
+            Some("its terms are not numbered one by one, or weigh nothing")
+        } else {
+            None
+        }
+    }
+
     /// How many numbers a vector has, most of them zero.
     pub fn width(&self) -> usize {
         self.words.len() + self.characters.len()
@@ -113,6 +130,12 @@ impl Vocabulary {
 
     fn len(&self) -> usize {
         self.terms.len()
+    }
+
+    fn is_numbered(&self) -> bool {
+        let numbers: FxHashSet<u32> = self.terms.values().map(|&(number, _)| number).collect();
+        numbers.len() == self.len()
+            && self.terms.values().all(|&(number, idf)| (number as usize) < self.len() && idf.is_finite() && idf > 0.0)
     }
 
     fn index(&self, term: &str) -> Option<u32> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
-use domain::{Currency, Filter, Filters, Money, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp};
+use domain::{
+    Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serve::{Language, Snapshot, reason_text};
 use utoipa::{IntoParams, ToSchema};
@@ -214,6 +216,12 @@ pub struct NoticeBody {
     detail: String,
 }
 
+impl From<Notice> for NoticeBody {
+    fn from(Notice { code, detail }: Notice) -> Self {
+        Self { code, detail }
+    }
+}
+
 /// Products for a placement, with scores, sources and reasons.
 #[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
     responses((status = 200, body = Answer), (status = 400, body = Problem)))]
@@ -323,7 +331,7 @@ fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
         strategy: slate.strategy,
         model_version: slate.model_version.map(String::from),
         personalized: slate.personalized,
-        notices: slate.notices.into_iter().map(|n| NoticeBody { code: n.code, detail: n.detail }).collect(),
+        notices: slate.notices.into_iter().map(NoticeBody::from).collect(),
         dropped: slate.dropped.into_iter().collect(),
         freshest_event_at: slate.freshest_event_at,
     }
