@@ -93,10 +93,17 @@ pub enum Command {
     /// The text encoder that reads names, descriptions and reviews
     #[command(subcommand, after_help = "Example:\n  vitrina text fetch")]
     Text(Text),
+    /// Learn what good and bad reviews look like, and score every product's
+    ///
+    /// Learns from the shop's own reviews with stars (1-2 bad, 4-5 good), or from a file. See docs/reviews.md.
+    #[command(
+        after_help = "Examples:\n  vitrina reviews\n  vitrina reviews --from resenas.csv --map comentario=text --map estrellas=stars"
+    )]
+    Reviews(Reviews),
     /// The event log: watch it, replay it, look at what was refused
     #[command(subcommand, after_help = "Example:\n  vitrina events tail --n 20")]
     Events(Events),
-    /// Ask the lake in SQL: tables `interactions` and `products`
+    /// Ask the lake in SQL: tables `interactions`, `products` and `reviews`
     #[cfg(feature = "sql")]
     #[command(
         after_help = "Example:\n  vitrina sql 'SELECT product_id, count(*) AS n FROM interactions GROUP BY product_id ORDER BY n DESC LIMIT 5'"
@@ -305,6 +312,16 @@ pub struct Search {
     /// Show where each score comes from
     #[arg(long)]
     pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Reviews {
+    /// Learn from this table (csv, jsonl or parquet) with the columns `text` and `stars` or `positive`
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// A column of the file and the field it holds; may be repeated
+    #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value, requires = "from")]
+    pub map: Vec<(String, String)>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -11,6 +11,7 @@ mod interrupt;
 pub mod models;
 mod progress;
 pub mod recommend;
+pub mod reviews;
 pub mod search;
 pub mod serve;
 #[cfg(feature = "sql")]

@@ -12,7 +12,7 @@ use domain::{Currency, Shop};
 use insight::queries::MARKS_MAX;
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
-use text::Precision;
+use text::{Precision, words::Language};
 use toml::{Table, Value};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -200,6 +200,16 @@ impl Config {
         Shop { name, currency, time_zone, locale }
     }
 
+    /// Of texts whose own is in doubt: the locale's; Spanish where that is none that we know.
+    pub fn language(&self) -> Language {
+        match self.shop.locale.split('-').next() {
+            Some("en") => Language::English,
+            Some("pt") => Language::Portuguese,
+            _ => Language::Spanish,
+        }
+    }
+
+    /// Where the text encoder is, or will be.
     pub fn text_model(&self) -> PathBuf {
         if self.text.model.as_os_str().is_empty() {
             self.server.data.join("text-model")

@@ -2,6 +2,7 @@
 
 mod content;
 mod impressions;
+mod reviews;
 mod scorers;
 mod search;
 mod training;
@@ -37,6 +38,7 @@ use crate::{
 };
 pub use content::ContentStatus;
 pub use impressions::Impressions;
+pub use reviews::{Served, encoder};
 pub use scorers::Brought;
 pub use search::Searched;
 pub use training::TrainRequest;
@@ -59,6 +61,7 @@ pub struct Engine {
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
     reading: content::Reading,
+    reviews: reviews::Reviews,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
@@ -127,12 +130,13 @@ impl Engine {
             live,
             snapshot: ArcSwap::default(),
             reading: content::Reading::new(),
+            reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
             swapping: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
-            search: search::Search::new(&config.shop.locale)?,
+            search: search::Search::new(config.language())?,
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -327,7 +331,7 @@ impl Engine {
 
     /// Forgets a person everywhere, and answers with the proof.
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
-        let _one_at_a_time = self.lake_guard.lock();
+        let one_at_a_time = self.lake_guard.lock();
         let lake = training::LakeRows(&*self.stores.lake);
         let queries = search::QueryMarks(&self.queries, &*self.stores.settings);
         let erasure = Erasure {
@@ -337,7 +341,10 @@ impl Engine {
             derived: vec![&*self.projector, &lake, &queries],
         };
         let request = ErasureRequest { users: vec![user], requested_at: self.now(), actor: actor.to_owned() };
-        erasure.erase(&request, &|| self.now())
+        let receipts = erasure.erase(&request, &|| self.now())?;
+        drop(one_at_a_time);
+        self.reload_reviews()?;
+        Ok(receipts)
     }
 
     // ---- what was learned ----

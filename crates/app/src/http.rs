@@ -10,6 +10,7 @@ mod onboarding;
 pub mod problem;
 mod products;
 mod recommend;
+mod reviews;
 mod search;
 mod similar;
 mod status;
@@ -61,6 +62,9 @@ use problem::{Code, Problem};
         products::get,
         products::delete,
         similar::get,
+        reviews::product,
+        reviews::get,
+        reviews::post,
         users::put,
         users::get,
         users::recent,
@@ -105,6 +109,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/products", put(products::put))
         .route("/v1/products/{id}", get(products::get).delete(products::delete))
         .route("/v1/products/{id}/similar", get(similar::get))
+        .route("/v1/products/{id}/reviews", get(reviews::product))
+        .route("/v1/reviews", get(reviews::get).post(reviews::post))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))

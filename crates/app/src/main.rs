@@ -59,6 +59,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Search(search) => commands::search::run(config, search, json),
         Command::Models(models) => commands::models::run(config, models, json),
         Command::Text(text) => commands::text::run(config, text, json),
+        Command::Reviews(reviews) => commands::reviews::run(config, reviews, json),
         Command::Events(events) => commands::events::run(config, events, json),
         #[cfg(feature = "sql")]
         Command::Sql { query } => commands::sql::run(config, &query),

@@ -207,6 +207,7 @@ fn seeds(operation: &Operation) -> Vec<Value> {
             vec![json!({ "models": ["popular", "item-knn"], "set": [["item-knn.neighbours", "5"]] })]
         }
         ("POST", "/v1/models/import") => vec![brought_model()],
+        ("POST", "/v1/reviews") => vec![json!({ "head": null })],
         (method, path) => panic!("give {method} {path} a valid body here"),
     }
 }
@@ -214,7 +215,7 @@ fn seeds(operation: &Operation) -> Vec<Value> {
 /// What costs a training, a pass over the log or a rewrite of it is asked for once in so many times.
 fn one_in(operation: &Operation) -> usize {
     match (operation.method.as_str(), operation.path.as_str()) {
-        ("POST", "/v1/train" | "/v1/profiles/rebuild" | "/v1/events/quarantine/retry") => 100,
+        ("POST", "/v1/train" | "/v1/reviews" | "/v1/profiles/rebuild" | "/v1/events/quarantine/retry") => 100,
         ("DELETE", "/v1/users/{id}") => 20,
         (_, "/metrics" | "/v1/models" | "/v1/events/quarantine") => 5,
         _ => 1,

@@ -3,6 +3,7 @@
 //! - [`words`]: Spanish-aware terms of a text: stems, measures such as "1.5 L", stop words, language.
 //! - [`Bert`]: a pretrained sentence encoder, from a model folder; the only dense vectors there are. [`cache`] keeps what it made.
 //! - [`TfIdf`]: sparse vectors over words and character n-grams. Needs no model and always works.
+//! - [`sentiment`]: how content the writer of a review is, and with what.
 //! - [`Space`]: fitted on a shop's texts, makes both kinds of vectors of any text.
 //! - [`nearest`]: search over both kinds of vectors, exact or through lists, with filters asked inside the search.
 //! - [`Similar`]: the same by category, brand and price besides. [`interests()`]: what somebody likes, kept apart.
@@ -18,6 +19,7 @@ mod error;
 pub mod fetch;
 mod interests;
 pub mod nearest;
+pub mod sentiment;
 mod similar;
 mod space;
 mod sparse;

@@ -42,6 +42,9 @@ impl Default for TfIdfOptions {
     }
 }
 
+/// Beyond this, n-grams are as rare as whole texts.
+const LONGEST_GRAM: usize = 16;
+
 /// The terms of a shop's texts and how rare each is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TfIdf {
@@ -78,6 +81,20 @@ impl TfIdf {
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let surface = |index: u32| terms.iter().find(|term| self.words.index(&term.stem) == Some(index));
         ranked.iter().filter_map(|&(index, _)| surface(index)).map(|term| term.surface.to_string()).take(n).collect()
+    }
+
+    /// What is wrong with one that came from outside, if anything is.
+    pub fn problem(&self) -> Option<&'static str> {
+        let TfIdfOptions { word_grams, character_grams, character_weight, .. } = &self.options;
+        if *word_grams.end() > LONGEST_GRAM || *character_grams.end() > LONGEST_GRAM {
+            Some("its n-grams are too long")
+        } else if !(0.0..=1.0).contains(character_weight) {
+            Some("its share of the characters is not from 0 to 1")
+        } else if !(self.words.is_numbered() && self.characters.is_numbered()) {
+            Some("its terms are not numbered one by one, or weigh nothing")
+        } else {
+            None
+        }
     }
 
     /// How many numbers a vector has, most of them zero.
@@ -129,6 +146,12 @@ impl Vocabulary {
 
     fn size(&self) -> usize {
         self.terms.keys().map(|term| term.len() + size_of::<(Box<str>, (u32, f32))>()).sum()
+    }
+
+    fn is_numbered(&self) -> bool {
+        let numbers: FxHashSet<u32> = self.terms.values().map(|&(number, _)| number).collect();
+        numbers.len() == self.len()
+            && self.terms.values().all(|&(number, idf)| (number as usize) < self.len() && idf.is_finite() && idf > 0.0)
     }
 
     fn index(&self, term: &str) -> Option<u32> {

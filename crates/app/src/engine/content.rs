@@ -59,6 +59,11 @@ impl Reading {
         }
     }
 
+    /// The encoder in use.
+    pub fn encoder(&self) -> Option<Arc<dyn TextEncoder>> {
+        self.encoder.load_full().map(|bert| bert as Arc<dyn TextEncoder>)
+    }
+
     /// The catalogue is another one.
     pub fn changed(&self) {
         self.changed.send_replace(());

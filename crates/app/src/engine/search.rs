@@ -44,21 +44,12 @@ pub struct Searched {
 }
 
 impl Search {
-    pub fn new(locale: &str) -> search::Result<Self> {
-        Ok(Self { index: Index::new(language(locale))?, changed: Notify::new(), filled: OnceCell::new() })
+    pub fn new(language: Language) -> search::Result<Self> {
+        Ok(Self { index: Index::new(language)?, changed: Notify::new(), filled: OnceCell::new() })
     }
 
     pub fn catalogue_changed(&self) {
         self.changed.notify_one();
-    }
-}
-
-/// The language that the shop's products are in; Spanish is the house's language.
-fn language(locale: &str) -> Language {
-    match locale.get(..2).map(str::to_ascii_lowercase).as_deref() {
-        Some("en") => Language::English,
-        Some("pt") => Language::Portuguese,
-        _ => Language::Spanish,
     }
 }
 

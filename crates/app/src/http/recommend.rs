@@ -217,8 +217,8 @@ pub struct NoticeBody {
 }
 
 impl From<Notice> for NoticeBody {
-    fn from(notice: Notice) -> Self {
-        Self { code: notice.code, detail: notice.detail }
+    fn from(Notice { code, detail }: Notice) -> Self {
+        Self { code, detail }
     }
 }
 
