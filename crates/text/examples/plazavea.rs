@@ -17,6 +17,7 @@ use text::{Bert, Nearest, Precision, Space, TextEncoder, Vectors, Watch};
 
 const SAMPLE: usize = 1000;
 const NEIGHBOURS: usize = 10;
+const EXPANSION: usize = 5;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -42,7 +43,7 @@ fn main() -> Result<()> {
     let vectors = space.vectors_of_all(&titles, &embeddings);
     let (seconds, megabytes) = (start.elapsed().as_secs_f64(), space.size() >> 20);
     println!("{} titles, {} terms: a space of {megabytes} MB in {seconds:.1} s", titles.len(), space.words().width());
-    let rate = |weight: f32, sample: &[usize]| same_category_rate(&vectors, &categories, bert.width(), weight, sample);
+    let rate = |weight: f32, sample: &[usize]| same_category_rate(&vectors, &categories, weight, 0, sample);
     let (tuning, test) = samples(titles.len());
     let weights = [0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0];
     let tuned: Vec<f64> = weights.iter().map(|&weight| rate(weight, &tuning)).collect();
@@ -52,6 +53,12 @@ fn main() -> Result<()> {
     for (name, weight) in [("TF-IDF", 0.0), ("BERT", 1.0), ("both", weights[best])] {
         println!("  {name:<7} {:.4}   (BERT's share {weight:.1})", rate(weight, &test));
     }
+    let expanded = |sample| same_category_rate(&vectors, &categories, weights[best], EXPANSION, sample);
+    println!(
+        "  both, each expanded by {EXPANSION} neighbours {:.4} (tuning {:.4})",
+        expanded(&test),
+        expanded(&tuning)
+    );
 
     let mut nearest = Nearest::new(bert.width(), weights[best]);
     vectors.iter().enumerate().for_each(|(product, vectors)| nearest.insert(product, vectors.clone()));
@@ -70,13 +77,20 @@ fn main() -> Result<()> {
 }
 
 /// The mean share of a product's ten nearest that are of its category, itself left out.
-fn same_category_rate(vectors: &[Vectors], categories: &[String], width: usize, weight: f32, sample: &[usize]) -> f64 {
-    let mut nearest = Nearest::new(width, weight);
+fn same_category_rate(
+    vectors: &[Vectors],
+    categories: &[String],
+    weight: f32,
+    expansion: usize,
+    sample: &[usize],
+) -> f64 {
+    let mut nearest = Nearest::new(vectors[0].embedding.len(), weight);
     vectors.iter().enumerate().for_each(|(product, vectors)| nearest.insert(product, vectors.clone()));
     let same: usize = sample
         .par_iter()
         .map(|&product| {
-            let found = nearest.neighbours(&vectors[product], NEIGHBOURS, |other| *other != product);
+            let query = nearest.expanded(&vectors[product], expansion, |other| *other != product);
+            let found = nearest.neighbours(&query, NEIGHBOURS, |other| *other != product);
             found.iter().filter(|found| categories[found.key] == categories[product]).count()
         })
         .sum();
