@@ -3,7 +3,7 @@
 //! A similarity is `w · cosine of embeddings + (1 − w) · cosine of TF-IDF`; without embeddings it is TF-IDF's alone. Embeddings stand in rows
 //! that a SIMD scan reads; TF-IDF goes through postings, so only products that share a term with the query cost anything.
 //! Up to some 200,000 products a scan takes milliseconds and is never wrong. Beyond, [`Nearest::partition`] lets a search
-//! read the nearest part alone ([`lists`]; recall and speed in `docs/decisions/0006-text-encoder.md`).
+//! read the nearest part alone ([`lists`]; the example `nearest` measures what that costs and gains).
 
 mod best;
 mod lists;
