@@ -39,8 +39,8 @@ impl Default for InterestOptions {
     }
 }
 
-/// Interests by importance. `similarity` of two of `liked` by their numbers, symmetric; takes time in the cube of how many are liked,
-/// 10 ms for 200.
+/// Interests by importance. `similarity` of two of `liked` by their numbers, symmetric. Takes time in the cube of how many are liked: pass the
+/// latest two hundred.
 pub fn interests(
     liked: &[Liked],
     similarity: impl Fn(usize, usize) -> f32,

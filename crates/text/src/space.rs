@@ -17,7 +17,7 @@ pub struct Space {
 
 impl Space {
     /// Share of the embeddings in a similarity. As the other numbers of [`Space::words_options`], chosen on 1,000 products of a
-    /// Peruvian supermarket that the published figures are not of.
+    /// Peruvian supermarket that the figures of the example `plazavea` are not of.
     pub const EMBEDDING_WEIGHT: f32 = 0.6;
 
     /// From all texts and the embeddings there are of them, in any order; those may be none.

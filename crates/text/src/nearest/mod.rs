@@ -3,7 +3,7 @@
 //! A similarity is `w · cosine of embeddings + (1 − w) · cosine of TF-IDF`; without embeddings it is TF-IDF's alone. Embeddings stand in rows
 //! that a SIMD scan reads; TF-IDF goes through postings, so only products that share a term with the query cost anything.
 //! Up to some 200,000 products a scan takes milliseconds and is never wrong. Beyond, [`Nearest::partition`] lets a search
-//! read the nearest part alone ([`lists`]; recall and speed in `docs/decisions/0006-text-encoder.md`).
+//! read the nearest part alone ([`lists`]; the example `nearest` measures what that costs and gains).
 
 mod best;
 mod lists;
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::Sparse;
+use crate::encoder::normalize;
 use best::Best;
 use lists::Lists;
 use rows::Rows;
@@ -151,6 +152,20 @@ impl<K: Clone + Eq + Hash> Nearest<K> {
         Some(self.similarity_to(query, *self.slots.get(key)?))
     }
 
+    /// The middle of a text and its `n` nearest products (average query expansion, Chum et al. 2007): what is searched by it is more often of the
+    /// same kind, and less often the same product, than what is searched by the text alone.
+    pub fn expanded(&self, query: &Vectors, n: usize, allowed: impl Fn(&K) -> bool) -> Vectors {
+        let (mut embedding, mut words) = (query.embedding.clone(), FxHashMap::<u32, f32>::default());
+        words.extend(query.words.entries().iter().copied());
+        for Neighbour { key, .. } in self.neighbours(query, n, allowed) {
+            let row = self.slots[&key] as usize;
+            embedding.iter_mut().zip(self.embeddings.get(row)).for_each(|(sum, x)| *sum += x);
+            self.words[row].entries().iter().for_each(|(term, weight)| *words.entry(*term).or_default() += weight);
+        }
+        normalize(&mut embedding);
+        Vectors { embedding, words: Sparse::new(words.into_iter().collect()).scaled_to(1.0) }
+    }
+
     /// The `n` most similar products that `allowed` lets pass, best first; equals in the order of insertion.
     ///
     /// The filter is asked inside the search, so it never leaves fewer than there are.
@@ -168,6 +183,9 @@ impl<K: Clone + Eq + Hash> Nearest<K> {
         n: usize,
         judge: impl Fn(&K) -> Option<f32>,
     ) -> Vec<Neighbour<K>> {
+        if n == 0 {
+            return Vec::new();
+        }
         let judge = |row: u32| judge(self.keys[row as usize].as_ref()?);
         let through_lists = self.lists.as_ref().filter(|_| share > 0.0 && self.embedding_share(query) > 0.0);
         let best = through_lists.map(|lists| self.search(lists, query, share, n, judge));
@@ -433,6 +451,23 @@ mod tests {
     }
 
     #[test]
+    fn an_expanded_text_is_the_middle_of_its_neighbours() {
+        let products = products();
+        let [nearest, _] = both_kinds(&products, 0.6);
+        let wanted = keys(&nearest.neighbours(&products[0], 3, |key| *key != 0));
+        let expanded = nearest.expanded(&products[0], 3, |key| *key != 0);
+        // As far from each of the four as the sum of the four is, but for its length.
+        let four = || wanted.iter().chain([&0]).map(|&key| &products[key]);
+        let sum: f32 = four().flat_map(|a| four().map(|b| similarity(a, b, 1.0))).sum();
+        let words: f32 = four().flat_map(|a| four().map(|b| similarity(a, b, 0.0))).sum();
+        let (by_meaning, by_words): (f32, f32) = four()
+            .map(|a| (similarity(a, &expanded, 1.0), similarity(a, &expanded, 0.0)))
+            .fold((0.0, 0.0), |s, x| (s.0 + x.0, s.1 + x.1));
+        assert!((by_meaning - sum.sqrt()).abs() < 1e-4 && (by_words - words.sqrt()).abs() < 1e-4);
+        assert_eq!(nearest.expanded(&products[0], 0, |_| true).embedding, products[0].embedding);
+    }
+
+    #[test]
     fn interests_are_searched_each_with_its_importance() {
         let products = products();
         let interests = [(1.0, products[3].clone()), (0.8, products[100].clone())];
@@ -477,7 +512,7 @@ mod tests {
         let near = |key: usize| {
             let (group, noise) = (&base[key % 300].embedding, &base[(key * 7 + key / 300) % 300].embedding);
             let mut embedding: Vec<f32> = group.iter().zip(noise).map(|(x, y)| x + 0.4 * y).collect();
-            crate::encoder::normalize(&mut embedding);
+            normalize(&mut embedding);
             Vectors { embedding, words: Sparse::default() }
         };
         let products: Vec<Vectors> = (0..3 * COMPARED).map(near).collect();
