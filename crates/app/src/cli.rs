@@ -84,6 +84,9 @@ pub enum Command {
     /// Ask for one slate
     #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
     Recommend(Recommend),
+    /// The catalogue: what its products lack, and which are listed more than once
+    #[command(subcommand, after_help = "Example:\n  vitrina catalog check")]
+    Catalog(Catalog),
     /// The registry: list, show, promote, roll back
     #[command(subcommand, after_help = "Example:\n  vitrina models list")]
     Models(Models),
@@ -262,6 +265,22 @@ pub struct Recommend {
     /// Show where each score comes from
     #[arg(long)]
     pub explain: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Hints for each product: what is missing, a cut title, a category that the text denies, duplicate listings
+    #[command(
+        after_help = "Examples:\n  vitrina catalog check\n  vitrina catalog check --hint wrong_category -n 100 --json"
+    )]
+    Check {
+        /// Only products with this hint, such as duplicate_listing
+        #[arg(long, value_name = "CODE", value_parser = clap::builder::PossibleValuesParser::new(serve::Hint::CODES))]
+        hint: Option<String>,
+        /// How many products to show
+        #[arg(short, default_value_t = 10)]
+        n: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
 mod impressions;
+mod listings;
 mod scorers;
 mod training;
 
@@ -55,6 +56,8 @@ pub struct Engine {
     snapshot: ArcSwap<Snapshot>,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
+    /// Held while the listings are read, so that nobody reads the same shelf twice.
+    reading_listings: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
     lake_guard: Mutex<()>,
     training: AtomicBool,
@@ -117,6 +120,7 @@ impl Engine {
             live,
             snapshot: ArcSwap::default(),
             swapping: Mutex::new(()),
+            reading_listings: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
@@ -158,7 +162,9 @@ impl Engine {
         let snapshot = self.snapshot();
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let policy = Policy { recommend_purchased: self.config.serve.recommend_purchased };
+        let config = &self.config.serve;
+        let policy =
+            Policy { recommend_purchased: config.recommend_purchased, hide_duplicates: config.hide_duplicates };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
@@ -178,7 +184,8 @@ impl Engine {
         if let Some(models) = &models {
             self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
         }
-        self.snapshot.store(Arc::new(Snapshot::new(models.unwrap_or_else(|| current.models.clone()), shelf)));
+        let snapshot = Snapshot::new(models.unwrap_or_else(|| current.models.clone()), shelf);
+        self.snapshot.store(Arc::new(snapshot.with_listings(current.listings.clone())));
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod assets;
+mod catalog;
 mod events;
 mod extract;
 mod health;
@@ -52,6 +53,7 @@ use problem::{Code, Problem};
         products::put,
         products::get,
         products::delete,
+        catalog::quality,
         users::put,
         users::get,
         users::recent,
@@ -91,6 +93,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/profiles/rebuild", post(events::rebuild))
         .route("/v1/products", put(products::put))
         .route("/v1/products/{id}", get(products::get).delete(products::delete))
+        .route("/v1/catalog/quality", get(catalog::quality))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))

@@ -45,6 +45,7 @@ pub struct Metrics {
     pub impressions_dropped: Counter,
     pub scorer_failures: Counter,
     pub catalog_products: Gauge,
+    pub duplicate_groups: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
     pub model_swaps: Counter,
@@ -67,6 +68,7 @@ impl Default for Metrics {
             impressions_dropped: Counter::default(),
             scorer_failures: Counter::default(),
             catalog_products: Gauge::default(),
+            duplicate_groups: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
             model_swaps: Counter::default(),
@@ -101,6 +103,11 @@ impl Default for Metrics {
             metrics.scorer_failures.clone(),
         );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
+        registry.register(
+            "duplicate_groups",
+            "Products that are listed more than once, as last read",
+            metrics.duplicate_groups.clone(),
+        );
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
         registry.register(
             "model_created_timestamp_seconds",

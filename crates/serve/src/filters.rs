@@ -14,12 +14,22 @@ pub(crate) struct Gate<'a> {
     query: &'a Query,
     policy: Policy,
     taken: FxHashSet<ProductId>,
+    /// Of the listings of one product, the first has the place.
+    groups: FxHashSet<u32>,
     dropped: BTreeMap<&'static str, usize>,
 }
 
 impl<'a> Gate<'a> {
     pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy) -> Self {
-        Self { snapshot, view, query, policy, taken: FxHashSet::default(), dropped: BTreeMap::new() }
+        Self {
+            snapshot,
+            view,
+            query,
+            policy,
+            taken: FxHashSet::default(),
+            groups: FxHashSet::default(),
+            dropped: BTreeMap::new(),
+        }
     }
 
     /// Passes each product at most once.
@@ -27,7 +37,7 @@ impl<'a> Gate<'a> {
         if self.taken.contains(product) {
             return false;
         }
-        let refusal = self.refusal(product);
+        let refusal = self.refusal(product).or_else(|| self.is_duplicate(product).then_some("duplicate_listing"));
         self.taken.insert(product.clone());
         if let Some(name) = refusal {
             *self.dropped.entry(name).or_default() += 1;
@@ -56,6 +66,11 @@ impl<'a> Gate<'a> {
 
     fn is_purchased(&self, id: &ProductId) -> bool {
         self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(id))
+    }
+
+    /// Is another listing of this product admitted? Asked last, so that only what could be shown takes the place.
+    fn is_duplicate(&mut self, id: &ProductId) -> bool {
+        self.policy.hide_duplicates && self.snapshot.listings.group(id).is_some_and(|group| !self.groups.insert(group))
     }
 
     pub fn dropped(&self) -> Vec<(String, usize)> {

@@ -8,12 +8,14 @@
 mod explain;
 mod filters;
 mod hydrate;
+pub mod listings;
 pub mod scorer;
 mod snapshot;
 mod sources;
 
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
+pub use listings::{Hint, Listings};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
 
@@ -26,6 +28,8 @@ use sources::Rung;
 pub struct Policy {
     /// May products that the shopper bought come back?
     pub recommend_purchased: bool,
+    /// Does a slate show one listing of a product that has several?
+    pub hide_duplicates: bool,
 }
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.

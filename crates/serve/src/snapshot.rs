@@ -7,6 +7,7 @@ use models::{History, Model, Tensors, catalogue, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
+use crate::Listings;
 use crate::scorer::{self, Scorer};
 
 /// The fitted models of one registry version and the products that they number.
@@ -151,6 +152,11 @@ impl Shelf {
         self.products.get(id)
     }
 
+    /// In the catalogue's order.
+    pub fn products(&self) -> impl Iterator<Item = &Arc<Product>> {
+        self.order.iter().filter_map(|id| self.get(id))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.products.is_empty()
     }
@@ -169,6 +175,8 @@ impl Shelf {
 pub struct Snapshot {
     pub models: Arc<ModelSet>,
     pub shelf: Arc<Shelf>,
+    /// As last read; of this shelf or an older one.
+    pub listings: Arc<Listings>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
 }
@@ -182,7 +190,13 @@ impl Snapshot {
                 by_category.entry(category.clone()).or_default().push((item, score));
             }
         }
-        Self { models, shelf, by_category: Arc::new(by_category) }
+        Self { models, shelf, listings: Arc::default(), by_category: Arc::new(by_category) }
+    }
+
+    /// The same models and catalogue with another reading of the listings.
+    #[must_use]
+    pub fn with_listings(self, listings: Arc<Listings>) -> Self {
+        Self { listings, ..self }
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

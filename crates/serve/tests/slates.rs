@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::*;
 use features::Profile;
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
-use serve::{ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
+use serve::{Hint, Listings, ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -140,7 +140,7 @@ fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let slate = ask(&shop(ALL), &bought, &query(N));
     assert!(!numbers(&slate).contains(&3));
     assert!(slate.dropped.contains(&("purchased".to_owned(), 1)), "{:?}", slate.dropped);
-    let policy = Policy { recommend_purchased: true };
+    let policy = Policy { recommend_purchased: true, ..Policy::default() };
     let slate = recommend(&shop(ALL), &bought, &query(N), policy, RecommendationId::new("r").unwrap());
     assert!(numbers(&slate).contains(&3));
 }
@@ -278,4 +278,82 @@ fn a_feature_that_is_not_known_is_refused_with_the_nearest_name() {
     assert!(refused("\"score.sasrec\"").contains("this version has the models popular, trending, item-knn, ials"));
     let named = scorer("cheap-first", "name = \"cheap-first\"", "name = \"ials\"").err().unwrap().to_string();
     assert!(named.contains("like a model of the catalogue"), "{named}");
+}
+
+/// Products 0 and 2 are one cup of two sellers; 4 lacks what a listing should have.
+fn market() -> Arc<Shelf> {
+    let names = [
+        "Taza térmica Inca 350 ml acero",
+        "",
+        "Taza Térmica INCA 0.35 L acero",
+        "",
+        "Taza de barro negra pintada a ma...",
+    ];
+    let product = |number: usize| {
+        let name =
+            names.get(number).filter(|name| !name.is_empty()).map_or(format!("Producto {number}"), ToString::to_string);
+        let mut product = Product::new(id(number), name);
+        product.seller = Some(format!("Tienda {number}"));
+        product.price = (number != 4).then(|| Money::new(4_990, Currency::PEN));
+        Arc::new(product)
+    };
+    Arc::new(Shelf::new((0..N).map(product).collect()))
+}
+
+#[test]
+fn one_slate_never_shows_two_listings_of_one_product() {
+    let shelf = market();
+    let listings = Arc::new(Listings::read(&shelf, &Shop::default()));
+    assert!(listings.is_of(&shelf) && listings.group(&id(0)).is_some());
+    assert_eq!((listings.group(&id(0)), listings.group(&id(4))), (listings.group(&id(2)), None));
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), shelf).with_listings(listings);
+    let (visitor, id) = (Shopper::default(), || RecommendationId::new("r").unwrap());
+    let hide = Policy { hide_duplicates: true, ..Policy::default() };
+    let slate = recommend(&snapshot, &visitor, &query(N), hide, id());
+    let cups = numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count();
+    assert_eq!((cups, slate.items.len()), (1, N - 1), "{slate:?}");
+    assert!(slate.dropped.contains(&("duplicate_listing".to_owned(), 1)), "{:?}", slate.dropped);
+    let all = recommend(&snapshot, &visitor, &query(N), Policy::default(), id());
+    assert_eq!(all.items.len(), N, "switched off");
+    // The first may not be shown; then the other has the place.
+    let mut without = query(N);
+    without.exclude = vec![numbers(&slate).into_iter().find(|number| [0, 2].contains(number)).map(self::id).unwrap()];
+    let slate = recommend(&snapshot, &visitor, &without, hide, id());
+    assert_eq!(numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count(), 1, "{slate:?}");
+}
+
+#[test]
+fn a_listing_is_told_what_it_lacks() {
+    let mut products: Vec<Product> = (0..200)
+        .map(|number| {
+            let (name, category) =
+                if number % 2 == 0 { ("Zapatilla urbana", "Zapatos") } else { ("Taza cerámica", "Cocina") };
+            let mut product = Product::new(id(number), format!("{name} modelo {number}"));
+            product.categories = vec!["Todo".into(), category.into()];
+            product.description = "Hecho en Perú".into();
+            product.brand = Some("Inca".into());
+            product.image_link = Some("a.jpg".into());
+            product.price = Some(Money::new(4_990, Currency::PEN));
+            product
+        })
+        .collect();
+    products[0].categories = vec!["Cocina".into()];
+    products[1].categories.clear();
+    products[3].name = "Taza cerámica de asa lar...".into();
+    products[3].brand = Some("  ".into());
+    let shelf = Arc::new(Shelf::new(products.into_iter().map(Arc::new).collect()));
+    let listings = Listings::read(&shelf, &Shop::default());
+    let hints = |number: usize| {
+        let found = listings.hints().iter().find(|(product, _)| *product == id(number));
+        found.map_or(&[][..], |(_, hints)| hints.as_slice())
+    };
+    assert!(
+        matches!(hints(0), [Hint::WrongCategory(suggestion)] if suggestion.category == "Zapatos"),
+        "{:?}",
+        hints(0)
+    );
+    let [Hint::MissingCategory { suggestion: Some(suggestion) }] = hints(1) else { panic!("{:?}", hints(1)) };
+    assert_eq!(suggestion.category, "Cocina");
+    assert_eq!(hints(3), [Hint::MissingBrand, Hint::TitleCut]);
+    assert_eq!(hints(5), [], "nothing is wrong with it");
 }
