@@ -87,6 +87,9 @@ pub enum Command {
     /// Search the catalogue in a shopper's words, in the order of their taste
     #[command(after_help = "Example:\n  vitrina search \"zapatillas running\" --user 17850 --explain")]
     Search(Search),
+    /// The catalogue: what its products lack, and which are listed more than once
+    #[command(subcommand, after_help = "Example:\n  vitrina catalog check")]
+    Catalog(Catalog),
     /// The registry: list, show, promote, roll back
     #[command(subcommand, after_help = "Example:\n  vitrina models list")]
     Models(Models),
@@ -322,6 +325,22 @@ pub struct Reviews {
     /// A column of the file and the field it holds; may be repeated
     #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value, requires = "from")]
     pub map: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Hints for each product: what is missing, a cut title, a category that the text denies, duplicate listings
+    #[command(
+        after_help = "Examples:\n  vitrina catalog check\n  vitrina catalog check --hint wrong_category -n 100 --json"
+    )]
+    Check {
+        /// Only products with this hint, such as duplicate_listing
+        #[arg(long, value_name = "CODE", value_parser = clap::builder::PossibleValuesParser::new(serve::Hint::CODES))]
+        hint: Option<String>,
+        /// How many products to show
+        #[arg(short, default_value_t = 10)]
+        n: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! What each word of the command line does.
 
 mod api;
+pub mod catalog;
 pub mod compare;
 pub mod demo;
 pub mod doctor;

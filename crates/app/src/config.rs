@@ -84,6 +84,7 @@ pub struct Serve {
     pub n: usize,
     pub n_max: usize,
     pub recommend_purchased: bool,
+    pub hide_duplicates: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -2,6 +2,7 @@
 
 mod content;
 mod impressions;
+mod listings;
 mod reviews;
 mod scorers;
 mod search;
@@ -64,6 +65,8 @@ pub struct Engine {
     reviews: reviews::Reviews,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
+    /// Held while the listings are read, so that nobody reads the same shelf twice.
+    reading_listings: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
     lake_guard: Mutex<()>,
     training: AtomicBool,
@@ -132,6 +135,7 @@ impl Engine {
             reading: content::Reading::new(),
             reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
             swapping: Mutex::new(()),
+            reading_listings: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
@@ -177,7 +181,9 @@ impl Engine {
         let snapshot = self.snapshot();
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let policy = Policy { recommend_purchased: self.config.serve.recommend_purchased };
+        let config = &self.config.serve;
+        let policy =
+            Policy { recommend_purchased: config.recommend_purchased, hide_duplicates: config.hide_duplicates };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
@@ -208,14 +214,14 @@ impl Engine {
 
     fn serve_models(&self, models: ModelSet) -> Result<(), StoreError> {
         self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
-        self.swap(|now| Ok(Snapshot::new(Arc::new(models), now.shelf.clone()).with_content(now.content.clone())))
+        self.swap(|now| Ok(now.renewed(Arc::new(models), now.shelf.clone())))
     }
 
     pub fn refresh_shelf(&self) -> Result<(), StoreError> {
         self.swap(|now| {
             let shelf = Shelf::new(self.stores.catalog.all()?);
             self.metrics.catalog_products.set(shelf.len() as i64);
-            Ok(Snapshot::new(now.models.clone(), Arc::new(shelf)).with_content(now.content.clone()))
+            Ok(now.renewed(now.models.clone(), Arc::new(shelf)))
         })?;
         self.reading.changed();
         self.search.catalogue_changed();

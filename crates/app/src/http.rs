@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod assets;
+mod catalog;
 mod events;
 mod extract;
 mod health;
@@ -65,6 +66,7 @@ use problem::{Code, Problem};
         reviews::product,
         reviews::get,
         reviews::post,
+        catalog::quality,
         users::put,
         users::get,
         users::recent,
@@ -111,6 +113,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/products/{id}/similar", get(similar::get))
         .route("/v1/products/{id}/reviews", get(reviews::product))
         .route("/v1/reviews", get(reviews::get).post(reviews::post))
+        .route("/v1/catalog/quality", get(catalog::quality))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))

@@ -57,6 +57,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Compare(compare) => commands::compare::run(compare, json),
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
         Command::Search(search) => commands::search::run(config, search, json),
+        Command::Catalog(catalog) => commands::catalog::run(&config, &catalog, json),
         Command::Models(models) => commands::models::run(config, models, json),
         Command::Text(text) => commands::text::run(config, text, json),
         Command::Reviews(reviews) => commands::reviews::run(config, reviews, json),

@@ -57,6 +57,7 @@ pub struct Metrics {
     pub catalog_products: Gauge,
     pub content_products: Gauge,
     pub content_encoded: Gauge,
+    pub duplicate_groups: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
     pub model_swaps: Counter,
@@ -86,6 +87,7 @@ impl Default for Metrics {
             catalog_products: Gauge::default(),
             content_products: Gauge::default(),
             content_encoded: Gauge::default(),
+            duplicate_groups: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
             model_swaps: Counter::default(),
@@ -147,6 +149,11 @@ impl Default for Metrics {
             "content_encoded",
             "Of them, those that the text encoder has read; 0 without an encoder",
             metrics.content_encoded.clone(),
+        );
+        registry.register(
+            "duplicate_groups",
+            "Products that are listed more than once, as last read",
+            metrics.duplicate_groups.clone(),
         );
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
         registry.register(

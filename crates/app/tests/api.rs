@@ -328,3 +328,54 @@ fn a_worse_model_is_kept_out_and_a_rollback_goes_back() {
     assert_eq!(server.get("/v1/status")["model"]["version"], good["manifest"]["version"]);
     assert_eq!(server.send("POST", "/v1/models/nope/promote", b"{}").problem().1, "not_found");
 }
+
+#[test]
+fn one_slate_never_shows_two_listings_of_one_product() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let offer = |number: usize, name: &str, price: f64| json!({ "product_id": format!("o{number}"), "name": name, "seller": format!("Tienda {number}"), "price": price });
+    let offers = json!([
+        offer(0, "Freidora de aire Oster CKSTAF60 6 L", 469.0),
+        offer(1, "Freidora de Aire OSTER CKSTAF60 6 litros", 475.0),
+        offer(2, "Freidora de aire Oster CKSTAF40 4 L", 369.0),
+        offer(3, "Aspiradora Deerma DX888 multifuncional", 229.0),
+        offer(4, "Aspiradora DEERMA DX888 Multifuncional", 229.0),
+        offer(5, "Casaca de alpaca baby con capu...", 229.0),
+    ]);
+    server.call("PUT", "/v1/products", &offers);
+    let quality = server.get("/v1/catalog/quality?hint=duplicate_listing&limit=3");
+    assert_eq!((&quality["products"], &quality["duplicate_groups"]), (&json!(6), &json!(2)), "{quality}");
+    assert_eq!(quality["totals"]["missing_brand"], 6, "{quality}");
+    assert_eq!((&quality["totals"]["title_cut"], &quality["totals"]["duplicate_listing"]), (&json!(1), &json!(4)));
+    let ids: Vec<&Value> = quality["data"].as_array().unwrap().iter().map(|row| &row["product_id"]).collect();
+    assert_eq!((ids, &quality["next"]), (vec![&json!("o0"), &json!("o1"), &json!("o3")], &json!("o3")), "{quality}");
+    let hints = quality["data"][0]["hints"].as_array().unwrap();
+    assert!(
+        hints.iter().any(|hint| hint["code"] == "duplicate_listing" && hint["duplicates"] == json!(["o1"])),
+        "{quality}"
+    );
+    let rest = server.get("/v1/catalog/quality?hint=duplicate_listing&limit=3&after=o3");
+    assert_eq!((&rest["data"][0]["product_id"], &rest["next"]), (&json!("o4"), &Value::Null), "{rest}");
+    assert_eq!(server.send("GET", "/v1/catalog/quality?hint=ugly", b"").problem(), (400, "invalid_parameter".into()));
+
+    let slate = server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }));
+    let shown = |answer: &Value| -> Vec<String> {
+        answer["items"].as_array().unwrap().iter().map(|i| i["product_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(shown(&slate), ["o0", "o2", "o3", "o5"], "{slate}");
+    assert_eq!(slate["dropped"]["duplicate_listing"], 2);
+    // A product that changed into another one is no duplicate any more, soon after and without being asked.
+    server.call("PUT", "/v1/products", &offer(4, "Licuadora Oster Clásica 1.25 L", 349.0));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while shown(&server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }))).len() < 5 {
+        assert!(Instant::now() < deadline, "the listings are not read again: {}", server.log_tail());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(server);
+    let server = Server::start_with(dir.path(), &[("VITRINA__SERVE__HIDE_DUPLICATES", "false")]);
+    server.get("/v1/catalog/quality");
+    assert_eq!(
+        shown(&server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }))).len(),
+        6
+    );
+}

@@ -206,6 +206,11 @@ fn seeds(operation: &Operation) -> Vec<Value> {
         ("POST", "/v1/train") => {
             vec![json!({ "models": ["popular", "item-knn"], "set": [["item-knn.neighbours", "5"]] })]
         }
+        ("POST", "/v1/onboarding") => vec![json!({
+            "user_id": "u1", "anonymous_id": "cookie", "consent": { "personalization": true }, "n": 3, "lang": "en",
+            "answers": [{ "id": "category:Par", "answer": "like" }, { "product_id": "p2", "answer": "dislike" },
+                { "category": "Par", "answer": "unknown" }]
+        })],
         ("POST", "/v1/models/import") => vec![brought_model()],
         ("POST", "/v1/reviews") => vec![json!({ "head": null })],
         (method, path) => panic!("give {method} {path} a valid body here"),

@@ -14,6 +14,8 @@ pub(crate) struct Gate<'a> {
     query: &'a Query,
     policy: Policy,
     taken: FxHashSet<ProductId>,
+    /// Of the listings of one product, the first has the place.
+    groups: FxHashSet<u32>,
     dropped: BTreeMap<&'static str, usize>,
     /// Refused for a category that the shopper said not to like: shown before the slate stays short.
     demoted: Vec<ProductId>,
@@ -21,6 +23,7 @@ pub(crate) struct Gate<'a> {
 }
 
 const DISLIKED_CATEGORY: &str = "disliked_category";
+pub(crate) const DUPLICATE_LISTING: &str = "duplicate_listing";
 
 impl<'a> Gate<'a> {
     pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy) -> Self {
@@ -30,6 +33,7 @@ impl<'a> Gate<'a> {
             query,
             policy,
             taken: FxHashSet::default(),
+            groups: FxHashSet::default(),
             dropped: BTreeMap::new(),
             demoted: Vec::new(),
             demotes: true,
@@ -47,7 +51,7 @@ impl<'a> Gate<'a> {
 
     /// For candidates that are all different.
     pub fn passes(&mut self, product: &ProductId) -> bool {
-        let refusal = self.refusal(product);
+        let refusal = self.refusal(product).or_else(|| self.is_duplicate(product).then_some(DUPLICATE_LISTING));
         if let Some(name) = refusal {
             *self.dropped.entry(name).or_default() += 1;
             if name == DISLIKED_CATEGORY {
@@ -110,6 +114,18 @@ impl<'a> Gate<'a> {
 
     fn is_purchased(&self, id: &ProductId) -> bool {
         self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(id))
+    }
+
+    /// Is another listing of this product admitted? Asked last, so that only what could be shown takes the place.
+    fn is_duplicate(&mut self, id: &ProductId) -> bool {
+        self.policy.hide_duplicates && self.snapshot.listings.group(id).is_some_and(|group| !self.groups.insert(group))
+    }
+
+    /// Products that a later step left out.
+    pub fn count(&mut self, refusal: &'static str, n: usize) {
+        if n > 0 {
+            *self.dropped.entry(refusal).or_default() += n;
+        }
     }
 
     pub fn dropped(&self) -> Vec<(String, usize)> {

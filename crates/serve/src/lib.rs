@@ -10,6 +10,7 @@ pub mod content;
 mod explain;
 mod filters;
 mod hydrate;
+pub mod listings;
 pub mod onboarding;
 pub mod scorer;
 pub mod search;
@@ -19,6 +20,7 @@ mod sources;
 pub use content::Content;
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
+pub use listings::{Hint, Listings};
 pub use onboarding::{Question, Questionnaire};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
@@ -32,6 +34,8 @@ use sources::Rung;
 pub struct Policy {
     /// May products that the shopper bought come back?
     pub recommend_purchased: bool,
+    /// Does a slate show one listing of a product that has several?
+    pub hide_duplicates: bool,
 }
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.

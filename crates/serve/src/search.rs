@@ -11,14 +11,16 @@
 //! not know how well category, brand and price fit the profile; `popular` is the share of the pool that sells less. All three lie between 0 and
 //! 1, and `tier` is large enough that no taste crosses it. What comes after the pool stands in the order of the text.
 
+use std::cmp::Ordering;
+
 use domain::{Notice, ProductId, Query, Reason, RecommendationId, ScorePart, Slate, SlateItem, Source};
 use features::Profile;
 use models::History;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Policy, Shopper, Snapshot,
-    filters::Gate,
+    Listings, Shopper, Snapshot,
+    filters::{DUPLICATE_LISTING, Gate},
     hydrate::{self, View},
 };
 
@@ -37,11 +39,13 @@ pub struct Candidate<'a> {
     pub text: f32,
 }
 
-/// What taste and popularity count beside the text, whose best is 1.
+/// What the shop decided about every search. Taste and popularity are weighed beside the text, whose best is 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Weights {
+pub struct Policy {
     pub personal: f32,
     pub popular: f32,
+    /// Does a page show one listing of a product that has several?
+    pub hide_duplicates: bool,
 }
 
 /// A page of results, and how many there are in all.
@@ -57,19 +61,25 @@ pub fn rerank(
     query: &Query,
     candidates: &[Candidate<'_>],
     offset: usize,
-    weights: Weights,
+    policy: Policy,
     id: RecommendationId,
 ) -> Results {
     let view = hydrate::view(snapshot, shopper, query);
-    let mut gate = Gate::new(snapshot, &view, query, Policy { recommend_purchased: true });
+    let mut gate =
+        Gate::new(snapshot, &view, query, crate::Policy { recommend_purchased: true, ..crate::Policy::default() });
     let mut passed: Vec<Candidate<'_>> =
         candidates.iter().filter(|candidate| gate.passes(candidate.product_id)).copied().collect();
+    if policy.hide_duplicates {
+        let before = passed.len();
+        best_listings(&mut passed, &snapshot.listings);
+        gate.count(DUPLICATE_LISTING, before - passed.len());
+    }
     let dropped = gate.dropped();
     let total = passed.len();
     by_text(&mut passed, POOL.max(offset + query.n));
     let taste = Taste::of(snapshot, &view, query);
-    let mut ranked = rank(snapshot, taste.as_ref(), &passed[..passed.len().min(POOL)], weights);
-    ranked.extend(passed.iter().skip(POOL).map(|candidate| Ranked::by_text(candidate, weights)));
+    let mut ranked = rank(snapshot, taste.as_ref(), &passed[..passed.len().min(POOL)], policy);
+    ranked.extend(passed.iter().skip(POOL).map(|candidate| Ranked::by_text(candidate, policy)));
     let items: Vec<SlateItem> = ranked
         .into_iter()
         .enumerate()
@@ -91,12 +101,28 @@ pub fn rerank(
     Results { slate, total }
 }
 
+/// Best first; equals by their ids, so that pages follow each other without gaps.
+fn order(left: &Candidate<'_>, right: &Candidate<'_>) -> Ordering {
+    right.tier.cmp(&left.tier).then(right.text.total_cmp(&left.text)).then(left.product_id.cmp(right.product_id))
+}
+
+/// Of several listings of one product, leaves the one that has most of the query.
+fn best_listings(candidates: &mut Vec<Candidate<'_>>, listings: &Listings) {
+    let mut best: FxHashMap<u32, Candidate<'_>> = FxHashMap::default();
+    for candidate in candidates.iter() {
+        if let Some(group) = listings.group(candidate.product_id) {
+            let first = best.entry(group).or_insert(*candidate);
+            *first = std::cmp::min_by(*first, *candidate, order);
+        }
+    }
+    candidates.retain(|candidate| {
+        let group = listings.group(candidate.product_id);
+        group.is_none_or(|group| best[&group].product_id == candidate.product_id)
+    });
+}
+
 /// Brings the best `n` to the front, in order; the others follow in no order and are cut off.
 fn by_text(candidates: &mut Vec<Candidate<'_>>, n: usize) {
-    // Equals by their ids, so that pages follow each other without gaps.
-    let order = |left: &Candidate<'_>, right: &Candidate<'_>| {
-        right.tier.cmp(&left.tier).then(right.text.total_cmp(&left.text)).then(left.product_id.cmp(right.product_id))
-    };
     if candidates.len() > n && n > 0 {
         candidates.select_nth_unstable_by(n - 1, order);
         candidates.truncate(n);
@@ -114,8 +140,8 @@ struct Ranked<'a> {
 
 impl<'a> Ranked<'a> {
     /// Below everything in the pool that has as much of the query.
-    fn by_text(candidate: &Candidate<'a>, weights: Weights) -> Self {
-        let text = tier(candidate, weights);
+    fn by_text(candidate: &Candidate<'a>, policy: Policy) -> Self {
+        let text = tier(candidate, policy);
         Self { product_id: candidate.product_id, text, personal: 0.0, popular: 0.0 }
     }
 
@@ -138,16 +164,11 @@ impl<'a> Ranked<'a> {
 }
 
 /// More than text, taste and popularity together can make up for.
-fn tier(candidate: &Candidate<'_>, weights: Weights) -> f32 {
-    f32::from(candidate.tier) * (1.0 + weights.personal + weights.popular)
+fn tier(candidate: &Candidate<'_>, policy: Policy) -> f32 {
+    f32::from(candidate.tier) * (1.0 + policy.personal + policy.popular)
 }
 
-fn rank<'a>(
-    snapshot: &Snapshot,
-    taste: Option<&Taste<'_>>,
-    pool: &[Candidate<'a>],
-    weights: Weights,
-) -> Vec<Ranked<'a>> {
+fn rank<'a>(snapshot: &Snapshot, taste: Option<&Taste<'_>>, pool: &[Candidate<'a>], policy: Policy) -> Vec<Ranked<'a>> {
     let best = pool.iter().map(|candidate| candidate.text).fold(f32::MIN_POSITIVE, f32::max);
     let personal = taste.map_or_else(|| vec![0.0; pool.len()], |taste| taste.shares(pool));
     let sold = |candidate: &Candidate<'_>| snapshot.models.popularity(candidate.product_id);
@@ -156,9 +177,9 @@ fn rank<'a>(
     let mut ranked: Vec<Ranked<'a>> = parts
         .map(|((candidate, personal), popular)| Ranked {
             product_id: candidate.product_id,
-            text: tier(candidate, weights) + candidate.text / best,
-            personal: weights.personal * personal,
-            popular: weights.popular * popular.unwrap_or(0.0),
+            text: tier(candidate, policy) + candidate.text / best,
+            personal: policy.personal * personal,
+            popular: policy.popular * popular.unwrap_or(0.0),
         })
         .collect();
     ranked.sort_by(|left, right| right.score().total_cmp(&left.score()));
@@ -256,10 +277,10 @@ mod tests {
         by_text(&mut pool, 3);
         let order: Vec<&str> = pool.iter().map(|candidate| candidate.product_id.as_str()).collect();
         assert_eq!(order, ["name", "all", "liked"]);
-        let weights = Weights { personal: 3.0, popular: 2.0 };
-        let liked = tier(&pool[1], weights) + 1.0 + weights.personal + weights.popular;
-        assert!(liked <= tier(&pool[0], weights), "all that taste can add does not reach the next tier");
-        let ranked = rank(&Snapshot::default(), None, &pool, weights);
+        let policy = Policy { personal: 3.0, popular: 2.0, hide_duplicates: false };
+        let liked = tier(&pool[1], policy) + 1.0 + policy.personal + policy.popular;
+        assert!(liked <= tier(&pool[0], policy), "all that taste can add does not reach the next tier");
+        let ranked = rank(&Snapshot::default(), None, &pool, policy);
         assert_eq!(ranked[1].product_id.as_str(), "all");
     }
 

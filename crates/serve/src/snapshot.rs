@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
 use crate::{
+    Listings,
     content::Content,
     onboarding::Questionnaire,
     scorer::{self, Scorer},
@@ -239,6 +240,8 @@ pub struct Snapshot {
     pub shelf: Arc<Shelf>,
     /// What the shelf's texts say; may lag behind it by some moments.
     pub content: Arc<Content>,
+    /// As last read; of this shelf or an older one.
+    pub listings: Arc<Listings>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
     /// What newcomers can be asked; made once a snapshot.
@@ -255,13 +258,32 @@ impl Snapshot {
             }
         }
         let questionnaire = Arc::new(Questionnaire::new(&models, &shelf));
-        Self { models, shelf, content: Arc::default(), by_category: Arc::new(by_category), questionnaire }
+        Self {
+            models,
+            shelf,
+            content: Arc::default(),
+            listings: Arc::default(),
+            by_category: Arc::new(by_category),
+            questionnaire,
+        }
+    }
+
+    /// Other models and another catalogue with what was last read of the texts.
+    #[must_use]
+    pub fn renewed(&self, models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
+        Self { content: self.content.clone(), listings: self.listings.clone(), ..Self::new(models, shelf) }
     }
 
     /// The same with this content.
     #[must_use]
     pub fn with_content(self, content: Arc<Content>) -> Self {
         Self { content, ..self }
+    }
+
+    /// The same with another reading of the listings.
+    #[must_use]
+    pub fn with_listings(self, listings: Arc<Listings>) -> Self {
+        Self { listings, ..self }
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use domain::*;
 use features::{Profile, Subject};
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
-use serve::{Content, ModelSet, Policy, Question, Scorer, Shelf, Shopper, Snapshot, questions, recommend};
+use serve::{
+    Content, Hint, Listings, ModelSet, Policy, Question, Scorer, Shelf, Shopper, Snapshot, questions, recommend,
+    search::{self, Candidate},
+};
+use text::words::Language;
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -141,7 +145,7 @@ fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let slate = ask(&shop(ALL), &bought, &query(N));
     assert!(!numbers(&slate).contains(&3));
     assert!(slate.dropped.contains(&("purchased".to_owned(), 1)), "{:?}", slate.dropped);
-    let policy = Policy { recommend_purchased: true };
+    let policy = Policy { recommend_purchased: true, ..Policy::default() };
     let slate = recommend(&shop(ALL), &bought, &query(N), policy, RecommendationId::new("r").unwrap());
     assert!(numbers(&slate).contains(&3));
 }
@@ -469,4 +473,90 @@ fn dislikes_are_left_out_until_the_slate_would_be_short_or_behaviour_says_otherw
     let slate = ask(&shop, &Shopper::of(viewing), &query(N));
     assert_eq!(slate.items.len(), N, "{slate:?}");
     assert!(slate.dropped.is_empty(), "{:?}", slate.dropped);
+}
+
+/// Products 0 and 2 are one cup of two sellers; 4 lacks what a listing should have.
+fn market() -> Arc<Shelf> {
+    let names = [
+        "Taza térmica Inca 350 ml acero",
+        "",
+        "Taza Térmica INCA 0.35 L acero",
+        "",
+        "Taza de barro negra pintada a ma...",
+    ];
+    let product = |number: usize| {
+        let name =
+            names.get(number).filter(|name| !name.is_empty()).map_or(format!("Producto {number}"), ToString::to_string);
+        let mut product = Product::new(id(number), name);
+        product.seller = Some(format!("Tienda {number}"));
+        product.price = (number != 4).then(|| Money::new(4_990, Currency::PEN));
+        Arc::new(product)
+    };
+    Arc::new(Shelf::new((0..N).map(product).collect()))
+}
+
+#[test]
+fn one_slate_never_shows_two_listings_of_one_product() {
+    let shelf = market();
+    let listings = Arc::new(Listings::read(&shelf, Currency::PEN, Language::Spanish));
+    assert!(listings.is_of(&shelf) && listings.group(&id(0)).is_some());
+    assert_eq!((listings.group(&id(0)), listings.group(&id(4))), (listings.group(&id(2)), None));
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), shelf).with_listings(listings);
+    let (visitor, id) = (Shopper::default(), || RecommendationId::new("r").unwrap());
+    let hide = Policy { hide_duplicates: true, ..Policy::default() };
+    let slate = recommend(&snapshot, &visitor, &query(N), hide, id());
+    let cups = numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count();
+    assert_eq!((cups, slate.items.len()), (1, N - 1), "{slate:?}");
+    assert!(slate.dropped.contains(&("duplicate_listing".to_owned(), 1)), "{:?}", slate.dropped);
+    let all = recommend(&snapshot, &visitor, &query(N), Policy::default(), id());
+    assert_eq!(all.items.len(), N, "switched off");
+    // A search keeps the listing that has most of the words.
+    let ids = [0, 2, 4].map(self::id);
+    let candidates: Vec<Candidate<'_>> =
+        ids.iter().zip([1.0, 3.0, 2.0]).map(|(product_id, text)| Candidate { product_id, tier: 1, text }).collect();
+    let policy = search::Policy { personal: 0.0, popular: 0.0, hide_duplicates: true };
+    let found = search::rerank(&snapshot, &visitor, &query(N), &candidates, 0, policy, id());
+    assert_eq!((numbers(&found.slate), found.total), (vec![2, 4], 2), "{:?}", found.slate);
+    assert_eq!(found.slate.dropped, [("duplicate_listing".to_owned(), 1)]);
+    // The first may not be shown; then the other has the place.
+    let mut without = query(N);
+    without.exclude = vec![numbers(&slate).into_iter().find(|number| [0, 2].contains(number)).map(self::id).unwrap()];
+    let slate = recommend(&snapshot, &visitor, &without, hide, id());
+    assert_eq!(numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count(), 1, "{slate:?}");
+}
+
+#[test]
+fn a_listing_is_told_what_it_lacks() {
+    let mut products: Vec<Product> = (0..200)
+        .map(|number| {
+            let (name, category) =
+                if number % 2 == 0 { ("Zapatilla urbana", "Zapatos") } else { ("Taza cerámica", "Cocina") };
+            let mut product = Product::new(id(number), format!("{name} modelo {number}"));
+            product.categories = vec!["Todo".into(), category.into()];
+            product.description = "Hecho en Perú".into();
+            product.brand = Some("Inca".into());
+            product.image_link = Some("a.jpg".into());
+            product.price = Some(Money::new(4_990, Currency::PEN));
+            product
+        })
+        .collect();
+    products[0].categories = vec!["Cocina".into()];
+    products[1].categories.clear();
+    products[3].name = "Taza cerámica de asa lar...".into();
+    products[3].brand = Some("  ".into());
+    let shelf = Arc::new(Shelf::new(products.into_iter().map(Arc::new).collect()));
+    let listings = Listings::read(&shelf, Currency::PEN, Language::Spanish);
+    let hints = |number: usize| {
+        let found = listings.hints().iter().find(|(product, _)| *product == id(number));
+        found.map_or(&[][..], |(_, hints)| hints.as_slice())
+    };
+    assert!(
+        matches!(hints(0), [Hint::WrongCategory(suggestion)] if suggestion.category == "Zapatos"),
+        "{:?}",
+        hints(0)
+    );
+    let [Hint::MissingCategory { suggestion: Some(suggestion) }] = hints(1) else { panic!("{:?}", hints(1)) };
+    assert_eq!(suggestion.category, "Cocina");
+    assert_eq!(hints(3), [Hint::MissingBrand, Hint::TitleCut]);
+    assert_eq!(hints(5), [], "nothing is wrong with it");
 }

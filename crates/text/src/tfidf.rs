@@ -19,7 +19,7 @@ pub struct TfIdfOptions {
     pub word_grams: RangeInclusive<usize>,
     /// How many characters stand in one term, within a word and the spaces around it.
     pub character_grams: RangeInclusive<usize>,
-    /// Share of the characters in a similarity, 0 – 1.
+    /// Share of the characters in a similarity, 0 – 1; at 0 they cost nothing.
     pub character_weight: f32,
     /// Exponent of the inverse document frequency.
     pub rarity_power: f32,
@@ -110,12 +110,12 @@ impl TfIdf {
 
 /// A term's number and its inverse document frequency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Vocabulary {
+pub(crate) struct Vocabulary {
     terms: FxHashMap<Box<str>, (u32, f32)>,
 }
 
 impl Vocabulary {
-    fn of<T: AsRef<str> + Sync>(
+    pub fn of<T: AsRef<str> + Sync>(
         texts: &[T],
         options: &TfIdfOptions,
         grams: impl Fn(&str) -> Vec<String> + Sync,
@@ -159,7 +159,7 @@ impl Vocabulary {
     }
 
     /// Of length 1, or empty.
-    fn vector(&self, grams: Vec<String>) -> Sparse {
+    pub fn vector(&self, grams: Vec<String>) -> Sparse {
         let mut weights = FxHashMap::<u32, (f32, f32)>::default();
         for &(number, idf) in grams.iter().filter_map(|gram| self.terms.get(gram.as_str())) {
             weights.entry(number).or_insert((0.0, idf)).0 += 1.0;
@@ -184,6 +184,9 @@ fn word_grams(stems: &[String], options: &TfIdfOptions) -> Vec<String> {
 /// Of each word between spaces: `␣le lec ech che he␣` for "leche" and 3.
 fn character_grams(text: &str, options: &TfIdfOptions) -> Vec<String> {
     let mut grams = Vec::new();
+    if options.character_weight == 0.0 {
+        return grams;
+    }
     for word in words::plain(text).split(' ').filter(|word| !word.is_empty()) {
         let word: Vec<char> = [' '].into_iter().chain(word.chars()).chain([' ']).collect();
         for n in options.character_grams.clone() {

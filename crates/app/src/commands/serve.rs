@@ -39,6 +39,7 @@ pub async fn serve(
     let housekeeping = tokio::spawn(engine.clone().housekeeping());
     let reading = tokio::spawn(engine.clone().keep_reading());
     let indexing = tokio::spawn(engine.clone().follow_catalogue());
+    let listing = tokio::spawn(engine.clone().keep_listings());
     let stopping = engine.clone();
     let stop = async move {
         stop_signal().await;
@@ -60,6 +61,7 @@ pub async fn serve(
     housekeeping.await?;
     reading.await?;
     indexing.await?;
+    listing.await?;
     // The file is a hint; a stale one is recognised because the folder is not locked.
     let _ = fs::remove_file(Beacon::path(&engine.config));
     tracing::info!("stopped");

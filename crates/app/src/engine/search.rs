@@ -11,7 +11,7 @@ use privacy::Forget;
 use search::{Corrected, Found, Index, Matched};
 use serve::{
     Shopper, Snapshot,
-    search::{Candidate, Results, Weights},
+    search::{Candidate, Policy, Results},
 };
 use store::Settings;
 use text::words::Language;
@@ -65,9 +65,13 @@ impl Engine {
         let found = self.search.index.search(text)?;
         let candidates: Vec<Candidate<'_>> = found.hits.iter().map(|hit| candidate(&found, hit)).collect();
         let config = &self.config.search;
-        let weights = Weights { personal: config.personal_weight, popular: config.popular_weight };
+        let policy = Policy {
+            personal: config.personal_weight,
+            popular: config.popular_weight,
+            hide_duplicates: self.config.serve.hide_duplicates,
+        };
         let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let results = serve::search::rerank(&snapshot, &shopper, query, &candidates, offset, weights, id);
+        let results = serve::search::rerank(&snapshot, &shopper, query, &candidates, offset, policy, id);
         let name = |id| snapshot.shelf.get(id).map(|product| product.name.as_str()).unwrap_or_default();
         let highlights = results
             .slate

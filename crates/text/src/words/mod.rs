@@ -59,6 +59,11 @@ pub fn terms(text: &str, language: Language) -> Vec<Term<'_>> {
     terms
 }
 
+/// Is this stem a number with its unit, such as `1500ml`?
+pub(crate) fn is_measure(stem: &str) -> bool {
+    measures::split(stem).is_some_and(|(_, unit)| !unit.is_empty())
+}
+
 /// `text` in lower case without accents and markup, single spaces between words: what character n-grams are cut from.
 pub fn plain(text: &str) -> String {
     let mut plain = String::new();
