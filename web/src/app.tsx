@@ -1,12 +1,16 @@
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
+import { CatalogPage } from './catalog/catalog';
 import { LANGUAGES } from './i18n/dictionary';
 import { LanguageProvider, useWords } from './i18n/i18n';
 import { LivePanel } from './live/live';
 import { useStream } from './live/stream';
-import { readAddress, writeAddress } from './preview/address';
+import { PAGES, pageAddress, usePage, type PageName } from './pages';
+import { addressOf, readAddress, writeAddress } from './preview/address';
 import { PreviewPanel } from './preview/preview';
 import type { Subject } from './preview/use-preview';
+import { ReviewsPage } from './reviews/reviews';
+import { SearchesPage } from './searches/searches';
 import { Outage } from './status/outage';
 import { StatusPanel } from './status/status';
 import { useStatus, type StatusView } from './status/use-status';
@@ -34,6 +38,10 @@ function Page({ status }: { status: StatusView }) {
   const [subject, setSubject] = useState<Subject | null>(() => readAddress(location.hash));
   const [shownUser, setShownUser] = useState<string | null>(null);
   const heading = useRef<HTMLHeadingElement>(null);
+  const { page, visit } = usePage();
+  useEffect(() => {
+    document.title = page === 'shop' ? t('app.title') : `${t(`page.${page}`)} · ${t('app.title')}`;
+  }, [page, t]);
 
   const open = useCallback((next: Subject) => {
     setSubject(next);
@@ -54,29 +62,37 @@ function Page({ status }: { status: StatusView }) {
     <>
       <a
         className="skip"
-        href="#preview-heading"
+        href="#content"
         onClick={(click) => {
-          // The address already says whom the preview shows.
+          // The address already says what is on show.
           click.preventDefault();
           heading.current?.focus();
         }}
       >
-        {t('app.skip')}
+        {t(page === 'shop' ? 'app.skip' : 'app.skip.content')}
       </a>
-      <TopBar status={status} />
+      <TopBar status={status} page={page} shopAddress={(subject && addressOf(subject)) || pageAddress('shop')} />
       <main className="page">
         <Outage view={status} now={now} />
-        <StatusPanel view={status} now={now} />
-        <div className="work">
-          <LivePanel stream={stream} byKind={byKind} selected={shownUser} onUser={openFromStream} now={now} />
-          <PreviewPanel subject={subject} onSubject={open} stream={stream} heading={heading} onShown={setShownUser} now={now} />
-        </div>
+        {page === 'shop' && (
+          <>
+            <StatusPanel view={status} now={now} />
+            <div className="work">
+              <LivePanel stream={stream} byKind={byKind} selected={shownUser} onUser={openFromStream} now={now} />
+              <PreviewPanel subject={subject} onSubject={open} stream={stream} heading={heading} onShown={setShownUser} now={now} />
+            </div>
+          </>
+        )}
+        {page === 'catalog' && <CatalogPage key={visit} heading={heading} />}
+        {page === 'searches' && <SearchesPage heading={heading} />}
+        {page === 'reviews' && <ReviewsPage key={visit} heading={heading} status={status.status} events={stream.rows.rows} />}
       </main>
     </>
   );
 }
 
-function TopBar({ status }: { status: StatusView }) {
+/** `shopAddress` leads back to whom the preview showed. */
+function TopBar({ status, page, shopAddress }: { status: StatusView; page: PageName; shopAddress: string }) {
   const { t, format } = useWords();
   const server = status.status;
   const health = status.failure ? 'offline' : server ? 'live' : 'connecting';
@@ -94,6 +110,13 @@ function TopBar({ status }: { status: StatusView }) {
       >
         {t(`status.${health}`)}
       </span>
+      <nav className="pages" aria-label={t('app.pages')}>
+        {PAGES.map((name) => (
+          <a key={name} href={name === 'shop' ? shopAddress : pageAddress(name)} aria-current={name === page ? 'page' : undefined}>
+            {t(`page.${name}`)}
+          </a>
+        ))}
+      </nav>
       <LanguageSwitch />
       <ThemeSwitch />
     </header>

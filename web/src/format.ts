@@ -13,12 +13,16 @@ export interface Format {
   /** Three significant digits: scores, rates, metrics. */
   decimal(value: number): string;
   percent(share: number): string;
+  /** Without decimals, and 100% only of everything, 0% only of nothing. */
+  wholePercent(share: number): string;
   milliseconds(value: number): string;
   money(value: Money | null | undefined): string;
   /** `10:05:09`, with the day before it when that is not today. */
   clock(iso: string, now: Date): string;
   /** The full date and time. */
   moment(iso: string): string;
+  /** A day as the calendar has it, `2026-07-29`, of no time zone. */
+  day(date: string): string;
   /** `hace 3 s` */
   ago(iso: string, now: Date): string;
   secondsAgo(seconds: number): string;
@@ -30,6 +34,8 @@ export function formatFor(language: Language, timeZone: string): Format {
   const integer = new Intl.NumberFormat(tag, { maximumFractionDigits: 0 });
   const decimal = new Intl.NumberFormat(tag, { maximumSignificantDigits: 3 });
   const percent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 1 });
+  const wholePercent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
+  const calendarDay = new Intl.DateTimeFormat(tag, { timeZone: 'UTC', day: 'numeric', month: 'short' });
   const time = new Intl.DateTimeFormat(tag, {
     timeZone: zone,
     hour: '2-digit',
@@ -52,6 +58,7 @@ export function formatFor(language: Language, timeZone: string): Format {
     integer: (value) => integer.format(value),
     decimal: (value) => decimal.format(value),
     percent: (share) => percent.format(share),
+    wholePercent: (share) => wholePercent.format(share <= 0 || share >= 1 ? share : Math.min(0.99, Math.max(0.01, share))),
     milliseconds: (value) => `${decimal.format(value)} ms`,
     money: (value) => money(value, tag),
     clock(iso, now) {
@@ -63,6 +70,10 @@ export function formatFor(language: Language, timeZone: string): Format {
     moment(iso) {
       const at = parse(iso);
       return at ? full.format(at) : NOTHING;
+    },
+    day(date) {
+      const at = parse(`${date}T00:00:00Z`);
+      return at ? calendarDay.format(at) : NOTHING;
     },
     ago(iso, now) {
       const at = parse(iso);

@@ -8,6 +8,7 @@ import './styles/controls.css';
 import './styles/page.css';
 import './styles/live.css';
 import './styles/preview.css';
+import './styles/reports.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');

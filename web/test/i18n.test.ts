@@ -3,10 +3,13 @@ import { join } from 'node:path';
 
 import { describe, expect, it } from 'vitest';
 
+import { HINTS } from '../src/catalog/hints';
 import { fill, LANGUAGES, type Key } from '../src/i18n/dictionary';
 import { DICTIONARIES, wordsFor } from '../src/i18n/i18n';
 import { es } from '../src/i18n/es';
 import { INTERACTIONS, KINDS } from '../src/live/kinds';
+import { PAGES } from '../src/pages';
+import { ASPECTS } from '../src/reviews/aspects';
 
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
@@ -39,6 +42,11 @@ describe.each(LANGUAGES)('the dictionary of %s', (language) => {
     ['source', ['personal', 'item_to_item', 'category', 'trending', 'popular', 'catalog', 'empty']],
     ['notice', ['no_model', 'no_catalog', 'unknown_products', 'short_slate', 'profile_unavailable']],
     ['placement', ['home', 'product', 'cart']],
+    ['page', [...PAGES]],
+    ['hint', Object.keys(HINTS)],
+    ['hint.todo', Object.keys(HINTS)],
+    ['aspect', [...ASPECTS]],
+    ['reviews.notice', ['reviews_not_read', 'no_sentiment_head', 'sentiment_head_kept', 'no_text_model', 'no_reviews']],
   ])('names every %s of the server', (prefix, codes) => {
     expect(codes.filter((code) => !(`${prefix}.${code}` in dictionary))).toEqual([]);
   });
@@ -69,9 +77,10 @@ it('every text of the dictionary is used, so that nobody translates what nobody 
     .join('\n');
   // Keys whose last part is chosen at run time appear as a template or as a prefix handed to `word`.
   const dynamic = ['kind', 'interaction', 'source', 'reason', 'part', 'notice', 'placement', 'theme', 'mark', 'live.state'];
+  dynamic.push('page', 'hint', 'aspect', 'queries.zero', 'queries.top', 'reviews.notice', 'reviews.step', 'status.content');
   const isUsed = (key: string) =>
     code.includes(`'${key.replace(/\.(one|other)$/, '')}'`) ||
     dynamic.some((prefix) => key.startsWith(`${prefix}.`)) ||
-    ['status.live', 'status.offline', 'status.connecting', 'preview.context.product', 'preview.context.cart'].includes(key);
+    ['status.live', 'status.offline', 'status.connecting', 'preview.context.product', 'preview.context.cart', 'queries.zero', 'queries.top'].includes(key);
   expect(Object.keys(es).filter((key) => !isUsed(key))).toEqual([]);
 });

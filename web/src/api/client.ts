@@ -1,4 +1,19 @@
-import type { CommittedEvent, EventPage, Problem, Profile, RecentUser, Slate, SlateQuery, Status } from './wire';
+import type {
+  CatalogQuality,
+  CommittedEvent,
+  EventPage,
+  Problem,
+  Product,
+  ProductReviews,
+  Profile,
+  QueryKind,
+  RecentUser,
+  ReviewsState,
+  SearchedFor,
+  Slate,
+  SlateQuery,
+  Status,
+} from './wire';
 
 /** The server answered, and the answer was a refusal. */
 export class ApiError extends Error {
@@ -17,14 +32,16 @@ export class Unreachable extends Error {
 }
 
 const TIMEOUT_MS = 8_000;
+/** A catalogue that changed is read anew before the server answers, which takes seconds. */
+const READING_TIMEOUT_MS = 60_000;
 
-async function call<T>(path: string, init: RequestInit, signal: AbortSignal): Promise<T> {
+async function call<T>(path: string, init: RequestInit, signal: AbortSignal, timeoutMs = TIMEOUT_MS): Promise<T> {
   let response: Response;
   try {
     response = await fetch(path, {
       ...init,
       headers: { accept: 'application/json', ...init.headers },
-      signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
   } catch (error) {
     if (signal.aborted) throw error;
@@ -56,14 +73,46 @@ export async function getRecentUsers(limit: number, signal: AbortSignal): Promis
   return page.data;
 }
 
-/** `null` when the shop has never met this user. */
-export async function getProfile(user: string, signal: AbortSignal): Promise<Profile | null> {
+async function callOrNull<T>(path: string, signal: AbortSignal): Promise<T | null> {
   try {
-    return await call<Profile>(`/v1/users/${encodeURIComponent(user)}`, {}, signal);
+    return await call<T>(path, {}, signal);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return null;
     throw error;
   }
+}
+
+/** `null` when the shop has never met this user. */
+export function getProfile(user: string, signal: AbortSignal): Promise<Profile | null> {
+  return callOrNull(`/v1/users/${encodeURIComponent(user)}`, signal);
+}
+
+/** `null` when the catalogue does not have it. */
+export function getProduct(id: string, signal: AbortSignal): Promise<Product | null> {
+  return callOrNull(`/v1/products/${encodeURIComponent(id)}`, signal);
+}
+
+/** `null` when the catalogue does not have it and nobody rated or reviewed it. */
+export function getProductReviews(id: string, signal: AbortSignal): Promise<ProductReviews | null> {
+  return callOrNull(`/v1/products/${encodeURIComponent(id)}/reviews`, signal);
+}
+
+export function getReviews(signal: AbortSignal): Promise<ReviewsState> {
+  return call('/v1/reviews', {}, signal);
+}
+
+export function getCatalogQuality(
+  page: { hint: string | null; after: string | null; limit: number },
+  signal: AbortSignal,
+): Promise<CatalogQuality> {
+  const query = new URLSearchParams({ limit: String(page.limit) });
+  if (page.hint !== null) query.set('hint', page.hint);
+  if (page.after !== null) query.set('after', page.after);
+  return call(`/v1/catalog/quality?${query.toString()}`, {}, signal, READING_TIMEOUT_MS);
+}
+
+export function getQueries(kind: QueryKind, days: number, n: number, signal: AbortSignal): Promise<SearchedFor> {
+  return call(`/v1/search/queries?kind=${kind}&days=${days}&n=${n}`, {}, signal);
 }
 
 export function recommend(query: SlateQuery, signal: AbortSignal): Promise<Slate> {

@@ -28,6 +28,15 @@ export interface Model {
   facts?: Record<string, unknown>;
 }
 
+/** What the text encoder has read of the catalogue. */
+export interface Content {
+  products: number;
+  encoded: number;
+  encoder?: string;
+  problem: string | null;
+  encoding?: { done: number; of: number };
+}
+
 export interface Status {
   version: string;
   uptime_seconds: number;
@@ -42,6 +51,7 @@ export interface Status {
     by_kind?: Record<string, number>;
   };
   model: Model | null;
+  content?: Content;
   freshness?: {
     log_head: number;
     folded_position: number;
@@ -168,8 +178,93 @@ export interface Slate {
   strategy: string;
   model_version?: string | null;
   personalized: boolean;
-  notices?: { code: string; detail: string }[];
+  notices?: Notice[];
   freshest_event_at?: string | null;
+}
+
+export interface Notice {
+  code: string;
+  detail: string;
+}
+
+export interface Product {
+  product_id: string;
+  name: string;
+}
+
+export interface ProductHint {
+  code: string;
+  category?: string;
+  confidence?: number;
+  /** The ids of the other listings. */
+  duplicates?: string[];
+}
+
+export interface HintedProduct {
+  product_id: string;
+  name: string;
+  hints: ProductHint[];
+}
+
+export interface CatalogQuality {
+  products: number;
+  products_with_hints: number;
+  duplicate_groups: number;
+  totals: Record<string, number>;
+  data: HintedProduct[];
+  /** For `after` of the next page. */
+  next?: string;
+}
+
+export type QueryKind = 'zero' | 'top';
+
+export interface SearchedFor {
+  queries: {
+    query: string;
+    searches: number;
+    zero_results: number;
+    /** A day of the shop, `2026-07-29`. */
+    last_seen: string;
+  }[];
+  /** Queries that fewer than `users_min` users asked. */
+  withheld: number;
+  users_min: number;
+  days: number;
+}
+
+/** What scores reviews. Measured on reviews that it did not learn from. */
+export interface SentimentHead {
+  reads: string;
+  n_positive: number;
+  n_negative: number;
+  accuracy: number;
+  macro_f1: number;
+  brier: number;
+  ece: number;
+  log_loss: number;
+  base_log_loss: number;
+}
+
+export interface ReviewsState {
+  running: boolean;
+  step: { name: string; done: number; of: number } | null;
+  seen_position: number;
+  n_products: number;
+  n_reviews: number;
+  sentiment: number | null;
+  head: SentimentHead | null;
+  notices: Notice[];
+}
+
+export interface ProductReviews {
+  product_id: string;
+  average_ratings_product: number | null;
+  n_ratings: number;
+  sentiment_score_user_reviews: number | null;
+  n_reviews: number;
+  aspects: { aspect: string; share_positive: number; n: number }[];
+  seen_position: number;
+  notices: Notice[];
 }
 
 /** RFC 9457. */

@@ -12,8 +12,8 @@ const TAGS: Record<Language, string> = { es: 'es-PE', en: 'en' };
 export interface Words {
   language: Language;
   t(key: Key, values?: Values): string;
-  /** The form of `key` that fits `n`, which fills `{n}` in. */
-  count(key: PluralKey, n: number): string;
+  /** The form of `key` that fits `n`, which fills `{n}` in; `values` the rest. */
+  count(key: PluralKey, n: number, values?: Values): string;
   /** A word that the server chose, such as a kind or a source: its raw text where this page is older than the server. */
   word(prefix: string, code: string, values?: Values): string;
   format: Format;
@@ -33,9 +33,9 @@ export function wordsFor(language: Language, timeZone: string): Words {
     language,
     format,
     t: (key, values) => fill(dictionary[key], values),
-    count(key, n) {
+    count(key, n, values) {
       const form = plural.select(n) === 'one' ? 'one' : 'other';
-      return fill(dictionary[`${key}.${form}` as Key], { n: format.integer(n) });
+      return fill(dictionary[`${key}.${form}` as Key], { ...values, n: format.integer(n) });
     },
     word(prefix, code, values) {
       const known = dictionary[`${prefix}.${code}` as Key] as string | undefined;

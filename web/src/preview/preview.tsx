@@ -4,9 +4,9 @@ import { PLACEMENTS, type Placement, type RecentUser } from '../api/wire';
 import { shortUser } from '../format';
 import { useWords } from '../i18n/i18n';
 import type { Stream } from '../live/stream';
-import { Command } from '../ui/command';
+import { Bones, Failure } from '../ui/failure';
 import { recall, remember } from '../ui/memory';
-import { Alert, Refresh } from '../ui/icons';
+import { Refresh } from '../ui/icons';
 import { ContextPicker } from './context-picker';
 import { HistoryPanel } from './history';
 import { ProfileStrip } from './profile';
@@ -220,40 +220,5 @@ function Body({ subject, view, now }: { subject: Subject | null; view: PreviewVi
         !view.failure && <Bones />
       )}
     </>
-  );
-}
-
-function Failure({ failure, onRetry }: { failure: NonNullable<PreviewView['failure']>; onRetry(): void }) {
-  const { t } = useWords();
-  return (
-    <div className="outage" role="alert">
-      <Alert />
-      <div className="outage-text">
-        {failure === 'unreachable' ? (
-          <>
-            <strong>{t('error.unreachable.title')}</strong>{' '}
-            <Command text={t('error.unreachable.todo', { origin: location.origin })} command="vitrina" />
-          </>
-        ) : (
-          <>
-            <strong>{t('error.refused.title')}</strong> {failure.message}
-            {failure.problem.code && ` (${t('error.code', { code: failure.problem.code })})`}
-          </>
-        )}
-      </div>
-      <button type="button" className="button" onClick={onRetry}>
-        {t('error.retry')}
-      </button>
-    </div>
-  );
-}
-
-function Bones() {
-  return (
-    <div className="preview-bones" aria-hidden="true">
-      {Array.from({ length: 6 }, (_, i) => (
-        <span key={i} className="bone bone-row" />
-      ))}
-    </div>
   );
 }

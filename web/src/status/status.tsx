@@ -1,10 +1,11 @@
 import { useEffect, useRef, type ReactNode } from 'react';
 
-import type { Model, Status } from '../api/wire';
+import type { Content, Model, Status } from '../api/wire';
 import { useWords } from '../i18n/i18n';
 import { NOTHING } from '../format';
 import { Command } from '../ui/command';
 import { Chevron } from '../ui/icons';
+import { contentState } from './content';
 import { readMetrics, type Headline, type ModelMetrics } from './metrics';
 import { Sparkline } from './sparkline';
 import type { StatusView } from './use-status';
@@ -34,7 +35,12 @@ function Facts({ status, samples, now }: { status: Status; samples: readonly num
   const { t, count, format } = useWords();
   return (
     <>
-      <Fact name="products" label={t('status.products')} value={format.integer(status.products)} />
+      <Fact
+        name="products"
+        label={t('status.products')}
+        value={format.integer(status.products)}
+        note={status.content && <ContentNote content={status.content} />}
+      />
       <Fact name="users" label={t('status.users')} value={format.integer(status.users)} />
       <EventsFact status={status} samples={samples} />
       <FreshnessFact status={status} />
@@ -44,6 +50,18 @@ function Facts({ status, samples, now }: { status: Status; samples: readonly num
       <ServingFact status={status} />
       <ModelFact model={status.model} now={now} />
     </>
+  );
+}
+
+/** How far the text encoder is; with none, words alone say which products are alike. */
+function ContentNote({ content }: { content: Content }) {
+  const { t, format } = useWords();
+  const { state, done, of } = contentState(content);
+  if (state === 'none') return null;
+  return (
+    <span className={state === 'encoded' ? 'dot dot-good' : state === 'encoding' ? 'dot dot-warn' : 'dot dot-none'} title={content.problem ?? content.encoder}>
+      {t(`status.content.${state}`, { done: format.integer(done), of: format.integer(of) })}
+    </span>
   );
 }
 
