@@ -25,6 +25,7 @@ const START: Place = { hint: null, before: [] };
 export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement | null> }) {
   const { t } = useWords();
   const [place, setPlace] = useState<Place>(() => ({ hint: readDetail(location.hash, 'hint'), before: [] }));
+  const title = useRef<HTMLHeadingElement>(null);
   const { hint, before } = place;
   const after = before.at(-1) ?? null;
   const ask = useCallback((signal: AbortSignal) => getCatalogQuality({ hint, after, limit: PAGE_LENGTH }, signal), [hint, after]);
@@ -33,6 +34,12 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
   const quality = view.answer;
   // An address may name a hint that this server does not know.
   const refused = view.failure instanceof ApiError && hint !== null;
+
+  const choose = (code: string) => {
+    setPlace({ ...START, hint: code === hint ? null : code });
+    // On a narrow screen the rows are below the plot: go there.
+    if (matchMedia('(max-width: 1079px)').matches) title.current?.scrollIntoView({ block: 'start' });
+  };
 
   return (
     <>
@@ -49,17 +56,15 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
         </section>
       ) : (
         <div className="report" aria-busy={view.busy}>
-          <section className="panel report-side" aria-labelledby="catalog-heading">
+          <section className="panel report-plot" aria-labelledby="catalog-heading">
             <Heading heading={heading} />
             {quality ? (
-              <Overview quality={quality} asked={hint} onHint={(code) => setPlace({ hint: code === hint ? null : code, before: [] })} />
+              <Overview quality={quality} asked={hint} onHint={choose} />
             ) : (
               <Reading failed={view.failure !== null} />
             )}
           </section>
-          {quality && (
-            <Products quality={quality} place={place} busy={view.busy} onPlace={setPlace} />
-          )}
+          {quality && <Products quality={quality} place={place} busy={view.busy} title={title} onPlace={setPlace} />}
         </div>
       )}
     </>
@@ -125,12 +130,12 @@ interface ProductsProps {
   quality: CatalogQuality;
   place: Place;
   busy: boolean;
+  title: RefObject<HTMLHeadingElement | null>;
   onPlace(place: Place): void;
 }
 
-function Products({ quality, place: { hint, before }, busy, onPlace }: ProductsProps) {
+function Products({ quality, place: { hint, before }, busy, title, onPlace }: ProductsProps) {
   const { t, word, format } = useWords();
-  const title = useRef<HTMLHeadingElement>(null);
   const all = hint === null ? quality.products_with_hints : (quality.totals[hint] ?? 0);
   const rows = rowsShown(before.length, PAGE_LENGTH, quality.data.length);
   const turn = (pages: readonly string[]) => {

@@ -274,7 +274,7 @@ export const es = {
   'queries.more': 'Ver más',
   'queries.withheld.none': 'Solo se muestra lo que buscaron al menos {min} personas. Nada quedó oculto.',
   'queries.withheld.one': 'Por privacidad no se muestra {n} búsqueda más: la hicieron menos de {min} personas.',
-  'queries.withheld.other': 'Por privacidad no se muestran {n} búsquedas más: cada una la hicieron menos de {min} personas.',
+  'queries.withheld.other': 'Por privacidad no se muestran {n} búsquedas más: menos de {min} personas hicieron cada una.',
 
   'reviews.heading': 'Cómo se leen las reseñas',
   'reviews.running': 'Leyendo…',

@@ -59,7 +59,7 @@ function State({ state, head }: { state: ReviewsState; head: number | null }) {
             <Figure label={t('reviews.read')} value={format.integer(state.n_reviews)} />
             <Figure label={t('reviews.products')} value={format.integer(state.n_products)} />
             {state.sentiment !== null && (
-              <Figure label={t('reviews.sentiment')} value={format.wholePercent(state.sentiment)} about={t('reviews.sentiment.about')}>
+              <Figure wide label={t('reviews.sentiment')} value={format.wholePercent(state.sentiment)} about={t('reviews.sentiment.about')}>
                 <Bar parts={[{ share: state.sentiment, className: 'fill-green' }]} />
               </Figure>
             )}
@@ -125,7 +125,10 @@ function Head({ head }: { head: SentimentHead }) {
       <div className="summary">
         <Ring share={head.accuracy} text={format.wholePercent(head.accuracy)} className="ring-good" />
         <div>
-          <p className="summary-title">{t('head.accuracy')}</p>
+          <p className="summary-title">
+            <span className="sr-only">{format.wholePercent(head.accuracy)} </span>
+            {t('head.accuracy')}
+          </p>
           <p className="muted">{t('head.accuracy.about')}</p>
         </div>
       </div>
@@ -159,9 +162,17 @@ function Head({ head }: { head: SentimentHead }) {
   );
 }
 
-function Figure({ label, value, about, children }: { label: string; value: string; about?: string; children?: ReactNode }) {
+interface FigureProps {
+  label: string;
+  value: string;
+  about?: string;
+  wide?: boolean;
+  children?: ReactNode;
+}
+
+function Figure({ label, value, about, wide, children }: FigureProps) {
   return (
-    <div>
+    <div className={wide ? 'figure-wide' : undefined}>
       <dt>{label}</dt>
       <dd className="figure-value">{value}</dd>
       {children && <dd className="figure-bar">{children}</dd>}
