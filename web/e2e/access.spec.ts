@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright';
 
-import { expect, openPage, openUser, test } from './shop';
+import { expect, openPage, openReport, openUser, test } from './shop';
 
 const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
@@ -26,6 +26,21 @@ for (const colorScheme of ['light', 'dark'] as const) {
         const { violations } = await new AxeBuilder({ page }).withTags(LEVELS).analyze();
         expect(violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.target) }))).toEqual([]);
       });
+
+      for (const name of ['catalog', 'searches', 'reviews'] as const) {
+        test(`the page of ${name} has nothing that axe calls a violation and does not scroll sideways`, async ({ page, shop }) => {
+          test.setTimeout(120_000);
+          let details = '';
+          if (name === 'catalog') details = '&hint=duplicate_listing';
+          if (name === 'reviews') details = `&product=${encodeURIComponent((await shop.reviewedProduct())[0])}`;
+          if (name === 'searches') for (let i = 0; i < 3; i += 1) await shop.search('qwzzk vxjjy', `e2e-${crypto.randomUUID()}`);
+          await openReport(page, name, details);
+          const { violations } = await new AxeBuilder({ page }).withTags(LEVELS).analyze();
+          expect(violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.target) }))).toEqual([]);
+          const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          expect(excess).toBe(0);
+        });
+      }
 
       test('does not scroll sideways', async ({ page }) => {
         await openPage(page);

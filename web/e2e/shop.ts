@@ -2,7 +2,14 @@
 
 import { expect, test as base, type APIRequestContext, type ConsoleMessage, type Page } from '@playwright/test';
 
-import type { Profile, RecentUser, Slate, Status } from '../src/api/wire';
+import type { Profile, RecentUser, ReviewsState, Slate, Status } from '../src/api/wire';
+import type { PageName } from '../src/pages';
+
+// Fifteen of each side are what a shop needs to learn from; of price, delivery, quality and size some speak.
+const THINGS = ['olla', 'mochila', 'lámpara', 'silla', 'taza', 'manta', 'mesa', 'jarra', 'caja', 'vela', 'cesta', 'bandeja', 'cuchara', 'alfombra', 'percha', 'maceta'];
+const GOOD = THINGS.map((thing, i) => `La ${thing} es excelente y bonita${i % 2 ? ', de muy buena calidad' : ' y llegó rápido'}. Quedé encantada y feliz.`);
+const BAD = THINGS.map((thing, i) => `La ${thing} llegó rota y es un desastre${i % 2 ? ', de pésima calidad' : ' y muy cara de precio'}. Quedé molesta y la devolví.`);
+
 
 export class Shop {
   constructor(private readonly api: APIRequestContext) {}
@@ -53,7 +60,29 @@ export class Shop {
     return { userId, viewed };
   }
 
-  private async get<T>(path: string): Promise<T> {
+  async search(q: string, userId: string): Promise<void> {
+    await this.get(`/v1/search?${new URLSearchParams({ q, user_id: userId }).toString()}`);
+  }
+
+  /** A product with good and bad reviews that are read, and what is known of the shop's reviews since. */
+  async reviewedProduct(): Promise<[string, ReviewsState]> {
+    const product = (await this.recommend(`e2e-${crypto.randomUUID()}`)).items[0]?.product_id ?? '';
+    const events = [...GOOD.map((text) => ({ text, rating: 5 })), ...BAD.map((text) => ({ text, rating: 1 }))].map(({ text, rating }) => ({
+      message_id: `e2e-${crypto.randomUUID()}`,
+      event: 'product_reviewed',
+      user_id: `e2e-${crypto.randomUUID()}`,
+      product_id: product,
+      rating,
+      review: text,
+    }));
+    const sent = await this.api.post('/v1/events', { data: events });
+    expect(await sent.json()).toMatchObject({ accepted: events.length, rejected: [] });
+    const read = await this.api.post('/v1/reviews', { data: {} });
+    expect(read.ok(), await read.text()).toBe(true);
+    return [product, (await read.json()) as ReviewsState];
+  }
+
+  async get<T>(path: string): Promise<T> {
     const response = await this.api.get(path);
     expect(response.ok(), `${path}: ${await response.text()}`).toBe(true);
     return (await response.json()) as T;
@@ -65,9 +94,9 @@ export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(`page error: ${error.message}`));
   page.on('console', (message: ConsoleMessage) => {
-    // The answer 404 for a user that nobody knows is logged by the browser and handled by the page.
-    const isUnknownUser = message.text().includes('404') && message.location().url.includes('/v1/users/');
-    if (['error', 'warning'].includes(message.type()) && !isUnknownUser) complaints.push(`${message.type()}: ${message.text()}`);
+    // The answer 404 for a user or a product that nobody knows is logged by the browser and handled by the page.
+    const isUnknown = message.text().includes('404') && /\/v1\/(users|products)\//.test(message.location().url);
+    if (['error', 'warning'].includes(message.type()) && !isUnknown) complaints.push(`${message.type()}: ${message.text()}`);
   });
   return complaints;
 }
@@ -98,4 +127,11 @@ export async function openPage(page: Page, path = '/'): Promise<void> {
   await page.goto(path);
   await expect(page.locator('[data-fact="products"]')).toBeVisible();
   await expect(page.locator('[data-stream="open"]')).toBeVisible();
+}
+
+/** Waits until the page has read what it shows. */
+export async function openReport(page: Page, name: PageName, details = ''): Promise<void> {
+  await page.goto(`/#page=${name}${details}`);
+  await expect(page.locator('main h2').first()).toBeVisible();
+  await expect(page.locator('main .bones')).toHaveCount(0);
 }

@@ -62,7 +62,7 @@ function Page({ status }: { status: StatusView }) {
     <>
       <a
         className="skip"
-        href="#content"
+        href={`#${page === 'shop' ? 'preview' : page}-heading`}
         onClick={(click) => {
           // The address already says what is on show.
           click.preventDefault();

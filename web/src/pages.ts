@@ -33,6 +33,9 @@ export function usePage(): { page: PageName; visit: number } {
     addEventListener('hashchange', read);
     return () => removeEventListener('hashchange', read);
   }, []);
-  useEffect(() => scrollTo(0, 0), [place.page]);
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is no way to clean up.
+    scrollTo(0, 0);
+  }, [place.page]);
   return place;
 }

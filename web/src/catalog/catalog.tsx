@@ -30,7 +30,9 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
   const after = before.at(-1) ?? null;
   const ask = useCallback((signal: AbortSignal) => getCatalogQuality({ hint, after, limit: PAGE_LENGTH }, signal), [hint, after]);
   const view = useAnswer(ask);
-  useEffect(() => keepInAddress('catalog', { hint }), [hint]);
+  useEffect(() => {
+    keepInAddress('catalog', { hint });
+  }, [hint]);
   const quality = view.answer;
   // An address may name a hint that this server does not know.
   const refused = view.failure instanceof ApiError && hint !== null;
