@@ -26,14 +26,20 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
   const { t } = useWords();
   const [place, setPlace] = useState<Place>(() => ({ hint: readDetail(location.hash, 'hint'), before: [] }));
   const title = useRef<HTMLHeadingElement>(null);
-  const { hint, before } = place;
-  const after = before.at(-1) ?? null;
-  const ask = useCallback((signal: AbortSignal) => getCatalogQuality({ hint, after, limit: PAGE_LENGTH }, signal), [hint, after]);
+  const { hint } = place;
+  // Rows know where they are from, so that those of another place are not shown as this one's.
+  const ask = useCallback(
+    async (signal: AbortSignal) => {
+      const after = place.before.at(-1) ?? null;
+      return { place, quality: await getCatalogQuality({ hint: place.hint, after, limit: PAGE_LENGTH }, signal) };
+    },
+    [place],
+  );
   const view = useAnswer(ask);
   useEffect(() => {
     keepInAddress('catalog', { hint });
   }, [hint]);
-  const quality = view.answer;
+  const quality = view.answer?.quality ?? null;
   // An address may name a hint that this server does not know.
   const refused = view.failure instanceof ApiError && hint !== null;
 
@@ -52,7 +58,7 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
           <div className="empty">
             <p className="empty-title">{t('catalog.none.title')}</p>
             <p>
-              <Command text={t('catalog.none.todo')} command="vitrina import catalog" />
+              <Command text={t('catalog.none.todo')} command="PUT /v1/products" />
             </p>
           </div>
         </section>
@@ -66,7 +72,7 @@ export function CatalogPage({ heading }: { heading: RefObject<HTMLHeadingElement
               <Reading failed={view.failure !== null} />
             )}
           </section>
-          {quality && <Products quality={quality} place={place} busy={view.busy} title={title} onPlace={setPlace} />}
+          {view.answer && <Products {...view.answer} busy={view.busy} title={title} onPlace={setPlace} />}
         </div>
       )}
     </>
@@ -116,14 +122,14 @@ function Overview({ quality, asked, onHint }: { quality: CatalogQuality; asked: 
             <button type="button" className="plot-row" data-hint={code} aria-pressed={code === asked} disabled={n === 0 && code !== asked} onClick={() => onHint(code)}>
               <span className="plot-name">{word('hint', code)}</span>
               <span className="plot-number number">
-                {format.integer(n)} <span className="muted">{format.percent(part)}</span>
+                {format.integer(n)} {n > 0 && <span className="muted">{format.percent(part)}</span>}
               </span>
               <Bar parts={[{ share: part, className: `fill-${hintTone(code)}` }]} />
             </button>
           </li>
         ))}
       </ul>
-      <p className="report-note muted">{t('catalog.plot.todo')}</p>
+      {quality.products_with_hints > 0 && <p className="report-note muted">{t('catalog.plot.todo')}</p>}
     </>
   );
 }
@@ -140,6 +146,8 @@ function Products({ quality, place: { hint, before }, busy, title, onPlace }: Pr
   const { t, word, format } = useWords();
   const all = hint === null ? quality.products_with_hints : (quality.totals[hint] ?? 0);
   const rows = rowsShown(before.length, PAGE_LENGTH, quality.data.length);
+  // Rows that there were when the page before this one was read.
+  const moved = all > 0 || before.length > 0;
   const turn = (pages: readonly string[]) => {
     onPlace({ hint, before: pages });
     // The next page is read from its top, by eye and by ear.
@@ -181,8 +189,8 @@ function Products({ quality, place: { hint, before }, busy, title, onPlace }: Pr
         </table>
       ) : (
         <div className="empty">
-          <p className="empty-title">{t(all > 0 || before.length > 0 ? 'catalog.moved.title' : 'catalog.perfect.title')}</p>
-          <p>{t(all > 0 || before.length > 0 ? 'catalog.moved.text' : 'catalog.perfect.text')}</p>
+          <p className="empty-title">{t(moved ? 'catalog.moved.title' : 'catalog.perfect.title')}</p>
+          <p>{moved ? t('catalog.moved.text') : t(hint === null ? 'catalog.perfect.all' : 'catalog.perfect.text')}</p>
         </div>
       )}
       {(before.length > 0 || quality.next !== undefined) && (
