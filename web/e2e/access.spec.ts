@@ -20,6 +20,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
         await openUser(page, userId);
         await page.getByLabel('Ubicación').selectOption('product');
         await expect(page.locator('.context')).toBeVisible();
+        // The slate of the placement before stands until the answer is there.
+        await expect(page.locator('.preview-body')).toHaveAttribute('aria-busy', 'false');
         await page.locator('.why').first().click();
         await expect(page.locator('.parts')).toBeVisible();
         await page.getByRole('button', { name: 'Pausar' }).click();

@@ -133,5 +133,6 @@ export async function openPage(page: Page, path = '/'): Promise<void> {
 export async function openReport(page: Page, name: PageName, details = ''): Promise<void> {
   await page.goto(`/#page=${name}${details}`);
   await expect(page.locator('main h2').first()).toBeVisible();
-  await expect(page.locator('main .bones')).toHaveCount(0);
+  // A server that just started reads its catalogue first.
+  await expect(page.locator('main .bones')).toHaveCount(0, { timeout: 20_000 });
 }
