@@ -91,13 +91,16 @@ mod tests {
     const N_KNOWN: u32 = 120;
 
     /// A user likes one style and buys two of three of its products. Products 0, 6, 12, … are of style 0.
-    fn model() -> FactorModel {
+    fn log() -> Interactions {
         let pairs = (0..N_USERS).flat_map(|user| (0..N_KNOWN).map(move |item| (user, item)));
         let bought = pairs.filter(|(user, item)| user % N_STYLES == item % N_STYLES && (user / 6 + item / 6) % 3 > 0);
         let cells: Vec<_> = bought.map(|(user, item)| Interaction { user, item, weight: 1.0, timestamp: 0 }).collect();
-        let log = Interactions::new(N_USERS as usize, N_KNOWN as usize, &cells).unwrap();
+        Interactions::new(N_USERS as usize, N_KNOWN as usize, &cells).unwrap()
+    }
+
+    fn model() -> FactorModel {
         let options = catalogue::find("ials").unwrap().options(&[("factors", "8"), ("regularization", "0.1")]).unwrap();
-        ials::fit(&TrainingData::new(&log), &options, &FitContext::quiet(1)).unwrap()
+        ials::fit(&TrainingData::new(&log()), &options, &FitContext::quiet(1)).unwrap()
     }
 
     /// Contents are near within a style and, less so, between a style and the next.
@@ -179,5 +182,15 @@ mod tests {
         assert!(map.factors_of(&model, &[near(0, 1e-20)]).is_none_or(|factors| factors.iter().all(|x| x.is_finite())));
         let error = ColdMap::fit(&model, &[(0, vec![])]).unwrap_err().to_string();
         assert!(error.contains("wanted some that are like others"), "{error}");
+    }
+
+    #[test]
+    fn a_blend_has_the_factors_of_its_source() {
+        let fit = |name, sources| {
+            let options: &[(&str, &str)] = &[("sources", sources)];
+            catalogue::fit(name, options, &TrainingData::new(&log()), &FitContext::quiet(1)).unwrap()
+        };
+        assert_eq!(fit("hybrid", "popular,ials").factors().map(|factors| factors.name()), Some("ials"));
+        assert!(fit("hybrid", "popular,item-knn").factors().is_none());
     }
 }
