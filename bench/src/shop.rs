@@ -134,13 +134,24 @@ fn column(file: &Path, name: &str) -> anyhow::Result<Vec<String>> {
 
 /// A synthetic shop: generated, imported, trained with `models`.
 pub fn synthetic(vitrina: Vitrina, data: &Path, size: Size, models: &[&str]) -> anyhow::Result<Shop> {
+    synthetic_over(vitrina, data, size, models, |file| synthetic::write_products(file, size.products))
+}
+
+/// The same over a catalogue that somebody else writes as CSV: `size.products` products with the ids of [`synthetic::product_id`].
+pub fn synthetic_over(
+    vitrina: Vitrina,
+    data: &Path,
+    size: Size,
+    models: &[&str],
+    write_products: impl FnOnce(&Path) -> anyhow::Result<()>,
+) -> anyhow::Result<Shop> {
     let marker = data.join(MADE);
     let mut made = Value::Null;
     if !marker.is_file() {
         fs::create_dir_all(data)?;
         let (products, events) = (data.join("products.csv"), data.join("events.parquet"));
         let started = Instant::now();
-        synthetic::write_products(&products, size.products)?;
+        write_products(&products)?;
         synthetic::write_events(&events, FileKind::Parquet, size)?;
         let generate_seconds = started.elapsed().as_secs_f64();
         let file_bytes = fs::metadata(&events)?.len();

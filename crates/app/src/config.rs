@@ -9,8 +9,10 @@ use std::{
 
 use anyhow::{Context, bail};
 use domain::{Currency, Shop};
+use insight::queries::MARKS_MAX;
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
+use text::{Precision, words::Language};
 use toml::{Table, Value};
 
 const DEFAULT: &str = include_str!("config/default.toml");
@@ -24,6 +26,8 @@ pub struct Config {
     pub privacy: Privacy,
     pub store: StoreSection,
     pub serve: Serve,
+    pub text: Text,
+    pub search: Search,
     pub train: Train,
     pub log: Log,
 }
@@ -80,6 +84,22 @@ pub struct Serve {
     pub n: usize,
     pub n_max: usize,
     pub recommend_purchased: bool,
+    pub hide_duplicates: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    pub model: PathBuf,
+    pub precision: Precision,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    pub personal_weight: f32,
+    pub popular_weight: f32,
+    pub queries_users_min: usize,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -164,12 +184,39 @@ impl Config {
         if self.serve.n == 0 || self.serve.n > self.serve.n_max || self.serve.n_max > 1000 {
             bail!("serve.n ({}) must be 1 to serve.n_max ({}), and that at most 1000", self.serve.n, self.serve.n_max);
         }
+        let Search { personal_weight, popular_weight, queries_users_min } = self.search;
+        if ![personal_weight, popular_weight].iter().all(|weight| (0.0..=10.0).contains(weight)) {
+            bail!(
+                "search.personal_weight ({personal_weight}) and search.popular_weight ({popular_weight}) must be 0 to 10"
+            );
+        }
+        if queries_users_min > MARKS_MAX {
+            bail!("search.queries_users_min must be 0 to {MARKS_MAX}, got {queries_users_min}");
+        }
         Ok(())
     }
 
     pub fn shop(&self) -> Shop {
         let ShopSection { name, currency, time_zone, locale } = self.shop.clone();
         Shop { name, currency, time_zone, locale }
+    }
+
+    /// Of texts whose own is in doubt: the locale's; Spanish where that is none that we know.
+    pub fn language(&self) -> Language {
+        match self.shop.locale.split('-').next() {
+            Some("en") => Language::English,
+            Some("pt") => Language::Portuguese,
+            _ => Language::Spanish,
+        }
+    }
+
+    /// Where the text encoder is, or will be.
+    pub fn text_model(&self) -> PathBuf {
+        if self.text.model.as_os_str().is_empty() {
+            self.server.data.join("text-model")
+        } else {
+            self.text.model.clone()
+        }
     }
 
     pub fn key_file(&self) -> PathBuf {

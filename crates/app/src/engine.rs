@@ -1,7 +1,11 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
+mod content;
 mod impressions;
+mod listings;
+mod reviews;
 mod scorers;
+mod search;
 mod training;
 
 use std::{
@@ -17,10 +21,10 @@ use domain::{
     Channel, ModelVersion, Product, ProductId, Query, RecommendationId, Recorded, Shop, Slate, Timestamp, UserKey,
 };
 use features::Profile;
-use insight::{LiveTally, Tally};
+use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
 use privacy::{Erasure, ErasureRequest, KeyFile, Pseudonyms};
-use serve::{ModelSet, Policy, Shelf, Shopper, Snapshot};
+use serve::{ModelSet, Policy, Question, Shelf, Shopper, Snapshot};
 use store::{
     AuditEntry, Follower, Receipt, ShopStores, StoreError,
     embedded::{Options, Stores},
@@ -33,8 +37,11 @@ use crate::{
     http::problem::{Problem, Result as ApiResult},
     metrics::Metrics,
 };
+pub use content::ContentStatus;
 pub use impressions::Impressions;
+pub use reviews::{Served, encoder};
 pub use scorers::Brought;
+pub use search::Searched;
 pub use training::TrainRequest;
 
 /// Events that a slow reader of the live stream may lag behind before it misses some.
@@ -51,15 +58,21 @@ pub struct Engine {
     collector: Collector,
     projector: Arc<Projector<Profile>>,
     tally: Arc<LiveTally>,
+    queries: Arc<LiveQueries>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
+    reading: content::Reading,
+    reviews: reviews::Reviews,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
+    /// Held while the listings are read, so that nobody reads the same shelf twice.
+    reading_listings: Mutex<()>,
     /// Held by an erasure and by a training's snapshot: of two at once, one could write what the other took out.
     lake_guard: Mutex<()>,
     training: AtomicBool,
     training_step: Mutex<Option<train::pipeline::Step>>,
     impressions: Impressions,
+    search: search::Search,
     started: Instant,
     stop: watch::Sender<bool>,
     /// Keeps the folder's lock; dropped last.
@@ -88,10 +101,12 @@ impl Engine {
         let pseudonyms = pseudonyms(&config, &stores)?;
 
         let tally = Arc::new(LiveTally::open(shop.clone(), &*stores.log, &*stores.settings)?);
+        let queries = Arc::new(LiveQueries::open(&shop, &*stores.log, &*stores.settings)?);
         let projector = Arc::new(Projector::new(stores.profiles.clone()));
         let live = Arc::new(Live::new());
         stores.log.follow(projector.clone());
         stores.log.follow(tally.clone());
+        stores.log.follow(queries.clone());
         stores.log.follow(live.clone());
         let behind = stores.log.head().0.saturating_sub(projector.folded().0);
         if behind > 0 {
@@ -114,13 +129,18 @@ impl Engine {
             collector,
             projector,
             tally,
+            queries,
             live,
             snapshot: ArcSwap::default(),
+            reading: content::Reading::new(),
+            reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
             swapping: Mutex::new(()),
+            reading_listings: Mutex::new(()),
             lake_guard: Mutex::new(()),
             training: AtomicBool::new(false),
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
+            search: search::Search::new(config.language())?,
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -137,7 +157,10 @@ impl Engine {
             return Ok(self.refresh_shelf()?);
         };
         match ModelSet::load(&*self.stores.registry, &champion) {
-            Ok(models) => self.swap(Some(Arc::new(models)), true)?,
+            Ok(models) => {
+                self.serve_models(models)?;
+                self.refresh_shelf()?;
+            }
             Err(error) => {
                 tracing::error!(%error, version = %champion, "the champion does not load; serving without it");
                 self.refresh_shelf()?;
@@ -158,7 +181,9 @@ impl Engine {
         let snapshot = self.snapshot();
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let policy = Policy { recommend_purchased: self.config.serve.recommend_purchased };
+        let config = &self.config.serve;
+        let policy =
+            Policy { recommend_purchased: config.recommend_purchased, hide_duplicates: config.hide_duplicates };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
@@ -170,20 +195,37 @@ impl Engine {
         (slate, snapshot)
     }
 
-    fn swap(&self, models: Option<Arc<ModelSet>>, reload_shelf: bool) -> Result<(), StoreError> {
+    /// What to ask this shopper next, and the snapshot that the answer is from.
+    pub fn questions(&self, who: &Who, n: usize) -> (Vec<Question>, Arc<Snapshot>) {
+        let snapshot = self.snapshot();
+        let shopper = Shopper::read(&*self.stores.profiles, who.user, who.anonymous);
+        let questions = serve::questions(&snapshot, &shopper, n);
+        self.metrics.onboarding_questions.inc_by(questions.len() as u64);
+        (questions, snapshot)
+    }
+
+    /// The next request sees what `next` makes of the snapshot.
+    fn swap(&self, next: impl FnOnce(&Snapshot) -> Result<Snapshot, StoreError>) -> Result<(), StoreError> {
         let _one_at_a_time = self.swapping.lock();
-        let current = self.snapshot();
-        let shelf = if reload_shelf { Arc::new(Shelf::new(self.stores.catalog.all()?)) } else { current.shelf.clone() };
-        self.metrics.catalog_products.set(shelf.len() as i64);
-        if let Some(models) = &models {
-            self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
-        }
-        self.snapshot.store(Arc::new(Snapshot::new(models.unwrap_or_else(|| current.models.clone()), shelf)));
+        let next = next(&self.snapshot())?;
+        self.snapshot.store(Arc::new(next));
         Ok(())
     }
 
+    fn serve_models(&self, models: ModelSet) -> Result<(), StoreError> {
+        self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
+        self.swap(|now| Ok(now.renewed(Arc::new(models), now.shelf.clone())))
+    }
+
     pub fn refresh_shelf(&self) -> Result<(), StoreError> {
-        self.swap(None, true)
+        self.swap(|now| {
+            let shelf = Shelf::new(self.stores.catalog.all()?);
+            self.metrics.catalog_products.set(shelf.len() as i64);
+            Ok(now.renewed(now.models.clone(), Arc::new(shelf)))
+        })?;
+        self.reading.changed();
+        self.search.catalogue_changed();
+        Ok(())
     }
 
     pub fn upsert_products(&self, products: &[Product]) -> Result<(), StoreError> {
@@ -257,6 +299,10 @@ impl Engine {
         self.tally.get()
     }
 
+    pub fn queries(&self, kind: queries::Kind, n_days: usize, users_min: usize, n: usize) -> queries::Report {
+        self.queries.report(kind, self.now(), n_days, users_min, n)
+    }
+
     // ---- who ----
 
     /// The key of a plain id, or the key itself where one is given.
@@ -291,16 +337,20 @@ impl Engine {
 
     /// Forgets a person everywhere, and answers with the proof.
     pub fn erase(&self, user: UserKey, actor: &str) -> Result<Vec<Receipt>, StoreError> {
-        let _one_at_a_time = self.lake_guard.lock();
+        let one_at_a_time = self.lake_guard.lock();
         let lake = training::LakeRows(&*self.stores.lake);
+        let queries = search::QueryMarks(&self.queries, &*self.stores.settings);
         let erasure = Erasure {
             log: &*self.stores.log,
             users: &*self.stores.users,
             ledger: &*self.stores.ledger,
-            derived: vec![&*self.projector, &lake],
+            derived: vec![&*self.projector, &lake, &queries],
         };
         let request = ErasureRequest { users: vec![user], requested_at: self.now(), actor: actor.to_owned() };
-        erasure.erase(&request, &|| self.now())
+        let receipts = erasure.erase(&request, &|| self.now())?;
+        drop(one_at_a_time);
+        self.reload_reviews()?;
+        Ok(receipts)
     }
 
     // ---- what was learned ----
@@ -310,14 +360,14 @@ impl Engine {
         let models = ModelSet::load(&*self.stores.registry, version)?;
         self.stores.registry.promote(version)?;
         self.audit(actor, "model.promote", serde_json::json!({ "version": version.as_str() }))?;
-        Ok(self.swap(Some(Arc::new(models)), false)?)
+        Ok(self.serve_models(models)?)
     }
 
     pub fn rollback(&self, actor: &str) -> anyhow::Result<ModelVersion> {
         let version = self.stores.registry.rollback()?;
         let models = ModelSet::load(&*self.stores.registry, &version)?;
         self.audit(actor, "model.rollback", serde_json::json!({ "version": version.as_str() }))?;
-        self.swap(Some(Arc::new(models)), false)?;
+        self.serve_models(models)?;
         Ok(version)
     }
 
@@ -384,6 +434,7 @@ impl Engine {
     /// Saves what a start would otherwise have to fold again.
     pub fn save(&self) -> Result<(), StoreError> {
         self.tally.save(&*self.stores.settings)?;
+        self.queries.save(&*self.stores.settings)?;
         self.stores.profiles.flush()
     }
 

@@ -2,15 +2,21 @@
 
 pub mod accept;
 mod assets;
+mod catalog;
 mod events;
 mod extract;
 mod health;
 mod models;
+mod onboarding;
 pub mod problem;
 mod products;
 mod recommend;
+mod reviews;
+mod search;
+mod similar;
 mod status;
 mod stream;
+mod text;
 mod users;
 
 use std::{sync::Arc, time::Duration};
@@ -44,6 +50,10 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        search::get,
+        search::queries,
+        onboarding::get,
+        onboarding::post,
         events::post,
         events::list,
         events::quarantine,
@@ -52,6 +62,11 @@ use problem::{Code, Problem};
         products::put,
         products::get,
         products::delete,
+        similar::get,
+        reviews::product,
+        reviews::get,
+        reviews::post,
+        catalog::quality,
         users::put,
         users::get,
         users::recent,
@@ -63,6 +78,7 @@ use problem::{Code, Problem};
         models::train,
         models::training,
         status::get,
+        text::reload,
         stream::get,
         health::live,
         health::ready,
@@ -84,6 +100,9 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/search", get(search::get))
+        .route("/v1/search/queries", get(search::queries))
+        .route("/v1/onboarding", get(onboarding::get).post(onboarding::post))
         .route("/v1/events", post(events::post).get(events::list))
         .route("/v1/events/stream", get(stream::get))
         .route("/v1/events/quarantine", get(events::quarantine))
@@ -91,6 +110,10 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/profiles/rebuild", post(events::rebuild))
         .route("/v1/products", put(products::put))
         .route("/v1/products/{id}", get(products::get).delete(products::delete))
+        .route("/v1/products/{id}/similar", get(similar::get))
+        .route("/v1/products/{id}/reviews", get(reviews::product))
+        .route("/v1/reviews", get(reviews::get).post(reviews::post))
+        .route("/v1/catalog/quality", get(catalog::quality))
         .route("/v1/users", put(users::put).get(users::recent))
         .route("/v1/users/{id}", get(users::get).delete(users::delete))
         .route("/v1/models", get(models::list))
@@ -98,6 +121,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/v1/models/{version}/promote", post(models::promote))
         .route("/v1/models/rollback", post(models::rollback))
         .route("/v1/train", post(models::train).get(models::training))
+        .route("/v1/text/reload", post(text::reload))
         .route("/v1/status", get(status::get))
         .route_layer(middleware::from_fn_with_state(engine.clone(), require_key));
     let open = Router::new()

@@ -56,7 +56,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tune(tune) => commands::tune::run(tune, json),
         Command::Compare(compare) => commands::compare::run(compare, json),
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
+        Command::Search(search) => commands::search::run(config, search, json),
+        Command::Catalog(catalog) => commands::catalog::run(&config, &catalog, json),
         Command::Models(models) => commands::models::run(config, models, json),
+        Command::Text(text) => commands::text::run(config, text, json),
+        Command::Reviews(reviews) => commands::reviews::run(config, reviews, json),
         Command::Events(events) => commands::events::run(config, events, json),
         #[cfg(feature = "sql")]
         Command::Sql { query } => commands::sql::run(config, &query),

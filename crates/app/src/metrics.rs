@@ -30,6 +30,11 @@ pub struct OutcomeLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+pub struct AnswerLabel {
+    pub answer: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 pub struct RouteLabels {
     pub route: String,
     pub status: u16,
@@ -44,7 +49,15 @@ pub struct Metrics {
     pub requests: Family<RouteLabels, Counter>,
     pub impressions_dropped: Counter,
     pub scorer_failures: Counter,
+    pub searches: Family<OutcomeLabel, Counter>,
+    pub search_seconds: Histogram,
+    pub search_products: Gauge,
+    pub onboarding_questions: Counter,
+    pub onboarding_answers: Family<AnswerLabel, Counter>,
     pub catalog_products: Gauge,
+    pub content_products: Gauge,
+    pub content_encoded: Gauge,
+    pub duplicate_groups: Gauge,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
     pub model_swaps: Counter,
@@ -66,7 +79,15 @@ impl Default for Metrics {
             requests: Family::default(),
             impressions_dropped: Counter::default(),
             scorer_failures: Counter::default(),
+            searches: Family::default(),
+            search_seconds: latency(),
+            search_products: Gauge::default(),
+            onboarding_questions: Counter::default(),
+            onboarding_answers: Family::default(),
             catalog_products: Gauge::default(),
+            content_products: Gauge::default(),
+            content_encoded: Gauge::default(),
+            duplicate_groups: Gauge::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
             model_swaps: Counter::default(),
@@ -100,7 +121,40 @@ impl Default for Metrics {
             "Slates that a brought scorer could not rank; they were answered as they were found",
             metrics.scorer_failures.clone(),
         );
+        registry.register("searches", "Searches by outcome: found, zero", metrics.searches.clone());
+        registry.register_with_unit(
+            "search_duration",
+            "Time to search and rerank",
+            Unit::Seconds,
+            metrics.search_seconds.clone(),
+        );
+        registry.register("search_products", "Products in the search index", metrics.search_products.clone());
+        registry.register(
+            "onboarding_questions",
+            "Questions that newcomers were asked",
+            metrics.onboarding_questions.clone(),
+        );
+        registry.register(
+            "onboarding_answers",
+            "Answers of newcomers: like, dislike, unknown",
+            metrics.onboarding_answers.clone(),
+        );
         registry.register("catalog_products", "Products in the catalogue", metrics.catalog_products.clone());
+        registry.register(
+            "content_products",
+            "Products that can be found by what their texts say",
+            metrics.content_products.clone(),
+        );
+        registry.register(
+            "content_encoded",
+            "Of them, those that the text encoder has read; 0 without an encoder",
+            metrics.content_encoded.clone(),
+        );
+        registry.register(
+            "duplicate_groups",
+            "Products that are listed more than once, as last read",
+            metrics.duplicate_groups.clone(),
+        );
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
         registry.register(
             "model_created_timestamp_seconds",
@@ -123,6 +177,12 @@ impl Metrics {
         let bucket = (took.as_micros().max(1) as f64).log2() * 2.0;
         let mut recent = self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         recent[(bucket as usize).min(39)] += 1;
+    }
+
+    pub fn search_done(&self, total: usize, took: Duration) {
+        let outcome = if total > 0 { "found" } else { "zero" };
+        self.searches.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.search_seconds.observe(took.as_secs_f64());
     }
 
     pub fn events_done(&self, accepted: u64, duplicates: u64, rejected: u64, took: Duration) {

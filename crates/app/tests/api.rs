@@ -20,7 +20,9 @@ fn a_new_shop_answers_learns_and_answers_better() {
 
     checkerboard(&server, 40, 20);
     let cold = server.get("/api/recommendations?user_id=u1&n=5");
-    assert_eq!(cold["strategy"], "catalog", "without a model the catalogue answers: {cold}");
+    assert_eq!(cold["strategy"], "content", "without a model, what resembles their products answers: {cold}");
+    let nobody = server.get("/api/recommendations?user_id=nadie&n=5");
+    assert_eq!(nobody["strategy"], "catalog", "without anything else the catalogue answers: {nobody}");
 
     let outcome = server.post("/v1/train", &json!({}));
     assert_eq!(outcome["promoted"], true, "{outcome}");
@@ -60,6 +62,55 @@ fn an_acknowledged_event_changes_the_next_answer() {
         assert_eq!((&after["personalized"], &after["strategy"]), (&json!(true), &json!("personal")), "{after}");
         assert!(after["items"].as_array().unwrap().iter().all(|item| item["category"] == "Par"), "{after}");
     }
+}
+
+#[test]
+fn a_newcomer_is_asked_and_the_answers_shape_the_next_slate() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let untrained = server.get("/v1/onboarding?anonymous_id=cookie");
+    assert_eq!((&untrained["questions"], &untrained["done"]), (&json!([]), &json!(true)), "{untrained}");
+    checkerboard(&server, 60, 20);
+    server.post("/v1/train", &json!({}));
+    let page = server.get("/v1/onboarding?anonymous_id=cookie&n=3&lang=en");
+    let first = &page["questions"][0];
+    assert!(first["text"].as_str().unwrap().starts_with("Do you like "), "{page}");
+    assert!(first["expected_information"].as_f64().unwrap() > 0.1, "{page}");
+    let slate_of = |id: &str| {
+        let body = json!({ "anonymous_id": id, "n": 5, "preview": true });
+        server.post("/v1/recommendations", &body)["items"].clone()
+    };
+    for (who, category) in [("cookie", "Par"), ("other", "Impar")] {
+        let answers = json!([{ "category": category, "answer": "like" }, { "product_id": "p0", "answer": "unknown" }]);
+        let heard = server.post("/v1/onboarding", &json!({ "anonymous_id": who, "answers": answers }));
+        assert_eq!(heard["accepted"], 2, "{heard}");
+        let asked_again = |q: &Value| q["id"] == format!("category:{category}") || q["id"] == "product:p0";
+        assert!(!heard["questions"].as_array().unwrap().iter().any(asked_again), "{heard}");
+        let slate = slate_of(who);
+        assert!(slate.as_array().unwrap().iter().all(|item| item["category"] == category), "{slate}");
+    }
+    // What one did is stronger than what one said.
+    for n in [1, 3, 5, 7, 9, 11] {
+        let mut event = view(&format!("v{n}"), "", &format!("p{n}"));
+        event["user_id"] = json!(null);
+        event["anonymous_id"] = json!("cookie");
+        server.post("/v1/events", &event);
+    }
+    let slate = slate_of("cookie");
+    assert!(slate.as_array().unwrap().iter().all(|item| item["category"] == "Impar"), "{slate}");
+    let denied = json!({ "anonymous_id": "shy", "consent": { "personalization": false },
+        "answers": [{ "category": "Par", "answer": "like" }] });
+    server.post("/v1/onboarding", &denied);
+    assert_ne!(
+        server.post("/v1/recommendations", &json!({ "anonymous_id": "shy", "preview": true }))["personalized"],
+        true
+    );
+    // A start folds the same words.
+    let before = slate_of("other");
+    server.kill();
+    let server = Server::start(dir.path());
+    let body = json!({ "anonymous_id": "other", "n": 5, "preview": true });
+    assert_eq!(server.post("/v1/recommendations", &body)["items"], before);
 }
 
 #[test]
@@ -169,7 +220,7 @@ fn refusals_are_problems_with_a_code() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
     type Refusal = (&'static str, &'static str, &'static [u8], (u16, &'static str));
-    let refusals: [Refusal; 12] = [
+    let refusals: [Refusal; 15] = [
         ("GET", "/nothing", b"", (404, "not_found")),
         ("PATCH", "/v1/events", b"", (405, "method_not_allowed")),
         ("POST", "/v1/events", b"{", (400, "invalid_json")),
@@ -181,6 +232,14 @@ fn refusals_are_problems_with_a_code() {
         ("GET", "/api/recommendations?user_id=1&n=9999", b"", (400, "invalid_parameter")),
         ("PUT", "/v1/products", b"{\"product_id\":\"a\",\"name\":\"A\",\"price\":-1}", (400, "invalid_parameter")),
         ("GET", "/v1/products/none", b"", (404, "not_found")),
+        ("GET", "/v1/onboarding", b"", (400, "invalid_parameter")),
+        ("GET", "/v1/onboarding?user_id=1&n=99", b"", (400, "invalid_parameter")),
+        (
+            "POST",
+            "/v1/onboarding",
+            b"{\"user_id\":\"1\",\"answers\":[{\"category\":\"None\",\"answer\":\"like\"}]}",
+            (400, "invalid_parameter"),
+        ),
         ("POST", "/v1/train", b"{}", (409, "conflict")),
     ];
     for (method, path, body, (status, code)) in refusals {
@@ -237,8 +296,9 @@ fn slow_clients_are_closed_and_harm_nobody() {
 fn a_stop_finishes_what_is_in_flight_and_a_start_finds_it() {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path());
-    checkerboard(&server, 20, 10);
+    checkerboard(&server, 60, 16);
     let outcome = server.post("/v1/train", &json!({}));
+    assert_eq!(outcome["promoted"], true, "{outcome}");
     let slate = server.slate("u5");
     let total = server.get("/v1/status")["events"]["total"].clone();
     let started = Instant::now();
@@ -267,4 +327,55 @@ fn a_worse_model_is_kept_out_and_a_rollback_goes_back() {
     server.post("/v1/models/rollback", &json!({}));
     assert_eq!(server.get("/v1/status")["model"]["version"], good["manifest"]["version"]);
     assert_eq!(server.send("POST", "/v1/models/nope/promote", b"{}").problem().1, "not_found");
+}
+
+#[test]
+fn one_slate_never_shows_two_listings_of_one_product() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(dir.path());
+    let offer = |number: usize, name: &str, price: f64| json!({ "product_id": format!("o{number}"), "name": name, "seller": format!("Tienda {number}"), "price": price });
+    let offers = json!([
+        offer(0, "Freidora de aire Oster CKSTAF60 6 L", 469.0),
+        offer(1, "Freidora de Aire OSTER CKSTAF60 6 litros", 475.0),
+        offer(2, "Freidora de aire Oster CKSTAF40 4 L", 369.0),
+        offer(3, "Aspiradora Deerma DX888 multifuncional", 229.0),
+        offer(4, "Aspiradora DEERMA DX888 Multifuncional", 229.0),
+        offer(5, "Casaca de alpaca baby con capu...", 229.0),
+    ]);
+    server.call("PUT", "/v1/products", &offers);
+    let quality = server.get("/v1/catalog/quality?hint=duplicate_listing&limit=3");
+    assert_eq!((&quality["products"], &quality["duplicate_groups"]), (&json!(6), &json!(2)), "{quality}");
+    assert_eq!(quality["totals"]["missing_brand"], 6, "{quality}");
+    assert_eq!((&quality["totals"]["title_cut"], &quality["totals"]["duplicate_listing"]), (&json!(1), &json!(4)));
+    let ids: Vec<&Value> = quality["data"].as_array().unwrap().iter().map(|row| &row["product_id"]).collect();
+    assert_eq!((ids, &quality["next"]), (vec![&json!("o0"), &json!("o1"), &json!("o3")], &json!("o3")), "{quality}");
+    let hints = quality["data"][0]["hints"].as_array().unwrap();
+    assert!(
+        hints.iter().any(|hint| hint["code"] == "duplicate_listing" && hint["duplicates"] == json!(["o1"])),
+        "{quality}"
+    );
+    let rest = server.get("/v1/catalog/quality?hint=duplicate_listing&limit=3&after=o3");
+    assert_eq!((&rest["data"][0]["product_id"], &rest["next"]), (&json!("o4"), &Value::Null), "{rest}");
+    assert_eq!(server.send("GET", "/v1/catalog/quality?hint=ugly", b"").problem(), (400, "invalid_parameter".into()));
+
+    let slate = server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }));
+    let shown = |answer: &Value| -> Vec<String> {
+        answer["items"].as_array().unwrap().iter().map(|i| i["product_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(shown(&slate), ["o0", "o2", "o3", "o5"], "{slate}");
+    assert_eq!(slate["dropped"]["duplicate_listing"], 2);
+    // A product that changed into another one is no duplicate any more, soon after and without being asked.
+    server.call("PUT", "/v1/products", &offer(4, "Licuadora Oster Clásica 1.25 L", 349.0));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while shown(&server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }))).len() < 5 {
+        assert!(Instant::now() < deadline, "the listings are not read again: {}", server.log_tail());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    drop(server);
+    let server = Server::start_with(dir.path(), &[("VITRINA__SERVE__HIDE_DUPLICATES", "false")]);
+    server.get("/v1/catalog/quality");
+    assert_eq!(
+        shown(&server.post("/v1/recommendations", &json!({ "user_id": "u", "n": 6, "preview": true }))).len(),
+        6
+    );
 }

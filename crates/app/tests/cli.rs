@@ -523,6 +523,34 @@ fn auto_trains_a_shop() {
 }
 
 #[test]
+fn a_new_shop_chooses_once_and_then_fits_again_what_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let train = || {
+        let mut command = Command::new(VITRINA);
+        command.args(["train", "--json", "--data"]).arg(&data).env("VITRINA__TRAIN__MODELS", r#"["auto"]"#);
+        // Whatever is chosen is promoted: the question is what the next training does.
+        command.env("VITRINA__TRAIN__SET", r#"["auto.budget=3s"]"#).env("VITRINA__TRAIN__GATE_RATIO", "0.01");
+        json_of(&command.output().unwrap())
+    };
+    let few = "user_id,event,product_id,timestamp\n\
+        a,product_viewed,p,2026-02-01T00:00:00Z\n\
+        a,product_viewed,q,2026-02-02T00:00:00Z\n";
+    import(&data, "events", &write(dir.path(), "few.csv", few), &[]);
+    let verdict = |outcome: &Value| outcome["verdict"].as_str().unwrap().to_owned();
+    let stand_in = train();
+    assert!(verdict(&stand_in).starts_with("auto has too few events"), "{stand_in}");
+    assert_eq!(stand_in["promoted"], false, "a stand-in that found nothing does not serve: {stand_in}");
+
+    import(&data, "events", &write(dir.path(), "views.csv", &views_csv(40, 16)), &[]);
+    let chosen = train();
+    assert!(verdict(&chosen).starts_with("auto chose "), "{chosen}");
+    let again = train();
+    assert_eq!(again["manifest"]["models"], chosen["manifest"]["models"], "{again}");
+    assert!(!verdict(&again).contains("auto"), "{again}");
+}
+
+#[test]
 fn a_model_is_measured_on_a_public_format_without_a_shop() {
     let dir = tempfile::tempdir().unwrap();
     let folder = two_tastes(dir.path());

@@ -206,7 +206,13 @@ fn seeds(operation: &Operation) -> Vec<Value> {
         ("POST", "/v1/train") => {
             vec![json!({ "models": ["popular", "item-knn"], "set": [["item-knn.neighbours", "5"]] })]
         }
+        ("POST", "/v1/onboarding") => vec![json!({
+            "user_id": "u1", "anonymous_id": "cookie", "consent": { "personalization": true }, "n": 3, "lang": "en",
+            "answers": [{ "id": "category:Par", "answer": "like" }, { "product_id": "p2", "answer": "dislike" },
+                { "category": "Par", "answer": "unknown" }]
+        })],
         ("POST", "/v1/models/import") => vec![brought_model()],
+        ("POST", "/v1/reviews") => vec![json!({ "head": null })],
         (method, path) => panic!("give {method} {path} a valid body here"),
     }
 }
@@ -214,7 +220,7 @@ fn seeds(operation: &Operation) -> Vec<Value> {
 /// What costs a training, a pass over the log or a rewrite of it is asked for once in so many times.
 fn one_in(operation: &Operation) -> usize {
     match (operation.method.as_str(), operation.path.as_str()) {
-        ("POST", "/v1/train" | "/v1/profiles/rebuild" | "/v1/events/quarantine/retry") => 100,
+        ("POST", "/v1/train" | "/v1/reviews" | "/v1/profiles/rebuild" | "/v1/events/quarantine/retry") => 100,
         ("DELETE", "/v1/users/{id}") => 20,
         (_, "/metrics" | "/v1/models" | "/v1/events/quarantine") => 5,
         _ => 1,
@@ -500,7 +506,8 @@ fn complaint(reply: &Reply) -> Option<String> {
         };
         // A NaN would have become null.
         let items = answer["items"].as_array().or(answer["recommendations"].as_array());
-        if items.into_iter().flatten().any(|item| !item["score"].is_number()) {
+        let is_scored = |item: &Value| item["score"].is_number() || item["similarity"].is_number();
+        if items.into_iter().flatten().any(|item| !is_scored(item)) {
             return Some(format!("a score that is no number: {}", text()));
         }
     }

@@ -4,7 +4,8 @@
 //! optional that is absent or `null` is simply not there; something present with a wrong type is refused by name.
 
 use domain::{
-    Consent, ConsentState, Currency, EventKind, Line, Money, Order, OrderId, ProductId, Timestamp, event::Details,
+    Consent, ConsentState, Currency, EventKind, Line, Money, Order, OrderId, Preference, ProductId, Timestamp,
+    event::Details,
 };
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -430,6 +431,7 @@ fn read_details(fields: &Fields, kind: EventKind) -> Result<Details, Refusal> {
     let rating = fields.number(if is_rating { &["rating", "interaction_score"] } else { &["rating"] })?;
     Ok(Details {
         query: fields.text(&["query", "search_term", "searchTerm", "q"])?,
+        results: read_results(fields)?,
         category: fields.text(&["category", "item_category", "product_category"])?,
         list_id: fields.text(&["list_id", "listId", "item_list_id"])?,
         cart_id: fields.text(&["cart_id", "cartId"])?,
@@ -439,9 +441,25 @@ fn read_details(fields: &Fields, kind: EventKind) -> Result<Details, Refusal> {
         page: fields.text(&["page", "url", "page_location"])?.or(page_url.map(str::to_owned)),
         rating: rating.map(|rating| rating as f32),
         review: fields.text(&["review", "review_body", "reviewBody"])?,
+        preference: read_preference(fields)?,
         duration_ms: read_duration_ms(fields)?,
         depth: read_depth(fields)?,
     })
+}
+
+fn read_results(fields: &Fields) -> Result<Option<u32>, Refusal> {
+    match fields.number(&["results", "n_results", "nbHits"])? {
+        Some(n) if !(0.0..=f64::from(u32::MAX)).contains(&n) => {
+            Err(Refusal::out_of_range("results", n, "a number of products"))
+        }
+        n => Ok(n.map(|n| n as u32)),
+    }
+}
+
+fn read_preference(fields: &Fields) -> Result<Option<Preference>, Refusal> {
+    let Some(text) = fields.text(&["preference"])? else { return Ok(None) };
+    let preference = Preference::parse(&text);
+    preference.map(Some).ok_or_else(|| Refusal::wrong_type("preference", &quoted(&text), "like, dislike or unknown"))
 }
 
 /// `interaction_duration` is in seconds, as analysts' tables have it.

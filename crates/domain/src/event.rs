@@ -1,5 +1,5 @@
 //! What a shopper did. The kinds are Segment's e-commerce events (spec v2) in snake case, plus the few that a
-//! recommender needs beside them: impressions, ratings, dwell and scroll.
+//! recommender needs beside them: impressions, ratings, dwell, scroll and declared preferences.
 //!
 //! One flat record for all kinds, so that it is also one row of the lake; [`Event::check`] is the table of what each
 //! kind must carry.
@@ -46,6 +46,7 @@ enum Needs {
     Rating,
     Duration,
     Depth,
+    Preference,
 }
 
 kinds! {
@@ -82,6 +83,7 @@ kinds! {
     Impression "impression" "Impression" Products,
     ProductDwelled "product_dwelled" "Product Dwelled" Duration,
     PageScrolled "page_scrolled" "Page Scrolled" Depth,
+    PreferenceDeclared "preference_declared" "Preference Declared" Preference,
 }
 
 impl EventKind {
@@ -108,6 +110,32 @@ impl EventKind {
             Self::ProductDwelled => I::Dwell,
             _ => return None,
         })
+    }
+}
+
+/// What somebody says about a product or a category when asked. It is no rating: whoever likes a category's mug has not
+/// judged it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Preference {
+    Unknown,
+    Dislike,
+    Like,
+}
+
+impl Preference {
+    pub const ALL: [Self; 3] = [Self::Like, Self::Dislike, Self::Unknown];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Like => "like",
+            Self::Dislike => "dislike",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preference| text.trim().eq_ignore_ascii_case(preference.as_str()))
     }
 }
 
@@ -285,6 +313,9 @@ impl Order {
 pub struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub query: Option<String>,
+    /// How many products the search found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub results: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -306,6 +337,9 @@ pub struct Details {
     pub review: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
+    /// What was said about the product or, where there is none, about `category`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preference: Option<Preference>,
     /// How far down the page, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<f32>,
@@ -344,6 +378,9 @@ pub struct Event {
 
 /// Most products in one event; a cart or list longer than this is a mistake or an attack.
 pub const LINES_MAX: usize = 500;
+
+/// Longest category that a preference can be about; catalogues accept no longer ones.
+const CATEGORY_BYTES_MAX: usize = 2_000;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
@@ -396,6 +433,10 @@ impl Event {
                 (one_product && self.details.duration_ms.is_some(), "exactly one product and duration_ms")
             }
             Needs::Depth => (self.details.depth.is_some(), "a depth"),
+            Needs::Preference => {
+                let about = one_product || (self.products.is_empty() && self.details.category.is_some());
+                (about && self.details.preference.is_some(), "a preference and exactly one product or a category")
+            }
         };
         if met {
             return Ok(());
@@ -421,6 +462,10 @@ impl Event {
             if let Some(price) = line.price.filter(|price| price.minor < 0) {
                 return range("price", "zero or more", price.to_string());
             }
+        }
+        let category_bytes = self.details.category.as_ref().map_or(0, String::len);
+        if self.kind == EventKind::PreferenceDeclared && category_bytes > CATEGORY_BYTES_MAX {
+            return range("category", "at most 2,000 bytes", category_bytes.to_string());
         }
         if let Some(rating) = self.details.rating.filter(|rating| !(0.0..=5.0).contains(rating)) {
             return range("rating", "0 to 5", rating.to_string());
@@ -516,6 +561,18 @@ mod tests {
         assert_eq!(error.to_string(), "product_viewed needs exactly one product, got neither products nor an order");
         assert!(event(EventKind::OrderCompleted, &["a"]).check().is_err());
         assert!(event(EventKind::ProductsSearched, &[]).check().is_err());
+    }
+
+    #[test]
+    fn a_preference_is_about_one_product_or_a_category() {
+        let mut declared = event(EventKind::PreferenceDeclared, &[]);
+        declared.details.preference = Some(Preference::Like);
+        assert!(declared.check().is_err());
+        declared.details.category = Some("Cocina".into());
+        assert_eq!(declared.check(), Ok(()));
+        declared.details.preference = None;
+        assert!(declared.check().is_err());
+        assert_eq!(EventKind::PreferenceDeclared.interaction(), None, "it is not behaviour, and no rating");
     }
 
     #[test]

@@ -14,7 +14,9 @@ pub mod slate;
 pub mod time;
 pub mod user;
 
-pub use event::{Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Recorded};
+pub use event::{
+    Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Preference, Recorded,
+};
 pub use filter::{Filter, FilterError};
 pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey};
 pub use money::{Currency, Money, MoneyError};

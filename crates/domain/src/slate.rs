@@ -12,6 +12,10 @@ pub enum Source {
     Personal,
     /// Neighbours of the products in the query or the history.
     ItemToItem,
+    /// Like the products in the query or the history by what their texts say.
+    Content,
+    /// What people buy who answered like the shopper.
+    Segment,
     /// Popular among products of the same category.
     Category,
     /// Rising now.
@@ -20,6 +24,8 @@ pub enum Source {
     Popular,
     /// The catalogue's own order: the last rung, for a shop without events.
     Catalog,
+    /// The shopper's words: no rung of the ladder, but an answer to a search.
+    Search,
 }
 
 impl Source {
@@ -27,10 +33,13 @@ impl Source {
         match self {
             Self::Personal => "personal",
             Self::ItemToItem => "item_to_item",
+            Self::Content => "content",
+            Self::Segment => "segment",
             Self::Category => "category",
             Self::Trending => "trending",
             Self::Popular => "popular",
             Self::Catalog => "catalog",
+            Self::Search => "search",
         }
     }
 }
@@ -39,14 +48,31 @@ impl Source {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Reason {
-    BecauseYouViewed { seed_product_id: ProductId },
-    BecauseYouBought { seed_product_id: ProductId },
-    SimilarTo { seed_product_id: ProductId },
+    BecauseYouViewed {
+        seed_product_id: ProductId,
+    },
+    BecauseYouBought {
+        seed_product_id: ProductId,
+    },
+    BecauseYouLike {
+        seed_product_id: ProductId,
+    },
+    SimilarTo {
+        seed_product_id: ProductId,
+    },
+    Resembles {
+        seed_product_id: ProductId,
+    },
     ForYou,
-    PopularInCategory { category: String },
+    PopularInSegment,
+    PopularInCategory {
+        category: String,
+    },
     TrendingNow,
     Popular,
     InCatalog,
+    /// It has the words that were searched for.
+    MatchesSearch,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -84,7 +110,7 @@ pub struct Slate {
     pub recommendation_id: RecommendationId,
     pub placement: PlacementId,
     pub items: Vec<SlateItem>,
-    /// The highest rung of the ladder that gave a product: `personal`, `item_to_item`, `category`, `trending`, `popular`, `catalog` or `empty`.
+    /// The highest rung of the ladder that gave a product: `personal`, `item_to_item`, `category`, `trending`, `popular`, `catalog` or `empty`; of a search, `search` or `empty`.
     pub strategy: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version: Option<ModelVersion>,

@@ -7,6 +7,7 @@ use crate::{
     calendar::HoursOfWeek,
     counts::Counts,
     history::{History, HistoryEntry},
+    preferences::{Declared, Preferences},
     presence::Presence,
     price_band::{PriceBand, PriceBands},
     spend::Orders,
@@ -28,6 +29,7 @@ pub struct Profile {
     orders: Orders,
     price_bands: PriceBands,
     hours: HoursOfWeek,
+    preferences: Preferences,
 }
 
 impl Profile {
@@ -50,6 +52,7 @@ impl Profile {
         self.history.take_back(&returned);
         self.price_bands.fold(event);
         self.hours.fold(event);
+        self.preferences.fold(event);
     }
 
     /// One view of two profiles of the same person, such as the anonymous visitor and the known user, whose events
@@ -67,6 +70,7 @@ impl Profile {
             orders,
             price_bands: left.price_bands.merge(&right.price_bands),
             hours: left.hours.merge(&right.hours),
+            preferences: left.preferences.merge(&right.preferences),
         }
     }
 
@@ -78,6 +82,11 @@ impl Profile {
     /// The products the user dealt with, newest first. What was merely shown is not in it.
     pub fn history(&self) -> &[HistoryEntry] {
         self.history.entries()
+    }
+
+    /// What the user said about products and categories when asked, newest first.
+    pub fn declared(&self) -> &[Declared] {
+        self.preferences.declared()
     }
 
     /// Does the user have it? Bought, and not given back.

@@ -3,9 +3,11 @@
 
 mod events;
 
-use domain::{ConsentState, Currency, Event, EventKind, Money, Position, Recorded, UserKey, time::DAY};
+use domain::{ConsentState, Currency, Event, EventKind, Money, Position, Preference, Recorded, UserKey, time::DAY};
 use events::{Random, START, event, order, product_id, random_events, recorded, user};
-use features::{HistoryEntry, Profile, ShopStats, history::HISTORY_MAX, spend::ORDERS_MAX};
+use features::{
+    HistoryEntry, Profile, ShopStats, Subject, history::HISTORY_MAX, preferences::DECLARED_MAX, spend::ORDERS_MAX,
+};
 use proptest::prelude::*;
 
 fn fold(events: &[Recorded]) -> Profile {
@@ -228,6 +230,36 @@ fn denied_consent_and_nobody_leave_no_trace() {
     assert!(!trace.contains("p1"), "{trace}");
     profile.fold(&Recorded { position: Position(3), event: event(EventKind::ProductViewed, &[1]) });
     assert_eq!(profile.n_interactions(), 1);
+}
+
+#[test]
+fn the_latest_word_about_a_subject_counts_and_is_no_behaviour() {
+    let say = |products: &[u64], category: Option<&str>, preference, seconds: i64| {
+        let mut event = event(EventKind::PreferenceDeclared, products);
+        event.details.category = category.map(str::to_owned);
+        event.details.preference = Some(preference);
+        event.occurred_at = START + seconds * domain::time::SECOND;
+        event
+    };
+    let events = [
+        say(&[], Some("Cocina"), Preference::Dislike, 9),
+        say(&[1], Some("Cocina"), Preference::Like, 5),
+        say(&[], Some("Cocina"), Preference::Like, 7),
+    ];
+    let profile = fold_events(events.clone());
+    let said: Vec<_> = profile.declared().iter().map(|said| (said.subject.clone(), said.preference)).collect();
+    let cocina = (Subject::Category("Cocina".into()), Preference::Dislike);
+    assert_eq!(said, [cocina, (Subject::Product(product_id(1)), Preference::Like)]);
+    assert_eq!((profile.n_interactions(), profile.history().len()), (0, 0));
+    let mut stats = ShopStats::default();
+    recorded(events).iter().for_each(|recorded| stats.fold(recorded));
+    assert!(stats.product(&product_id(1)).is_none(), "a declared liking is no rating and no interaction");
+    // The bound keeps the newest in any order.
+    let many =
+        |order: &mut dyn Iterator<Item = u64>| fold_events(order.map(|n| say(&[n], None, Preference::Like, n as i64)));
+    let n = DECLARED_MAX as u64 + 50;
+    assert_eq!(many(&mut (0..n)), Profile::merge(&many(&mut (0..n).rev()), &Profile::default()));
+    assert_eq!(many(&mut (0..n)).declared().len(), DECLARED_MAX);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{Event, EventKind, Position, Recorded, Shop, Timestamp};
 use jiff::tz::TimeZone;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use store::{EventLog, Follower, Result, Settings};
 
 /// Orders and money of one day in the shop's time zone, in minor units of the shop's currency.
@@ -105,22 +105,9 @@ impl LiveTally {
     /// # Errors
     /// When the log or the settings can't be read.
     pub fn open(shop: Shop, log: &dyn EventLog, settings: &dyn Settings) -> Result<Self> {
-        let saved = settings.get(KEY)?.and_then(|value| {
-            serde_json::from_value(value)
-                .inspect_err(
-                    |error| tracing::warn!(%error, "the saved tally is unreadable and is made anew from the log"),
-                )
-                .ok()
-        });
-        let mut tally: Tally = saved.unwrap_or_default();
+        let mut tally: Tally = saved(settings, KEY)?.unwrap_or_default();
         let zone = shop.zone();
-        loop {
-            let chunk = log.read(tally.seen, CHUNK)?;
-            if chunk.is_empty() {
-                break;
-            }
-            chunk.iter().for_each(|recorded| tally.fold(recorded, &shop, &zone));
-        }
+        catch_up(log, tally.seen, |recorded| tally.fold(recorded, &shop, &zone))?;
         Ok(Self { shop, zone, tally: Mutex::new(tally) })
     }
 
@@ -131,10 +118,34 @@ impl LiveTally {
     /// # Errors
     /// When the settings can't be written.
     pub fn save(&self, settings: &dyn Settings) -> Result<()> {
-        let tally = self.get();
-        let value = serde_json::to_value(&tally)
-            .map_err(|error| store::StoreError::Unavailable { store: "tally", detail: error.to_string() })?;
-        settings.put(KEY, &value)
+        put(settings, KEY, &self.get())
+    }
+}
+
+/// What was saved under a key; what can't be read is made anew from the log.
+pub(crate) fn saved<T: DeserializeOwned>(settings: &dyn Settings, key: &'static str) -> Result<Option<T>> {
+    Ok(settings.get(key)?.and_then(|value| {
+        serde_json::from_value(value)
+            .inspect_err(
+                |error| tracing::warn!(%error, key, "what was saved is unreadable and is made anew from the log"),
+            )
+            .ok()
+    }))
+}
+
+pub(crate) fn put(settings: &dyn Settings, key: &'static str, value: &impl Serialize) -> Result<()> {
+    let value = serde_json::to_value(value)
+        .map_err(|error| store::StoreError::Unavailable { store: key, detail: error.to_string() })?;
+    settings.put(key, &value)
+}
+
+/// Folds all that the log has after `seen`.
+pub(crate) fn catch_up(log: &dyn EventLog, mut seen: Position, mut fold: impl FnMut(&Recorded)) -> Result<()> {
+    loop {
+        let chunk = log.read(seen, CHUNK)?;
+        let Some(last) = chunk.last() else { return Ok(()) };
+        seen = last.position;
+        chunk.iter().for_each(&mut fold);
     }
 }
 

@@ -40,6 +40,7 @@ pub mod item_knn;
 pub mod markov;
 mod mult_vae;
 mod neumf;
+pub mod onboarding;
 pub mod personal_top;
 pub mod popular;
 pub mod rp3beta;

@@ -1,7 +1,7 @@
 //! Why a product stands on the slate: reasons for the shopper, score parts for whoever asks "why this one?".
 //! Both come from [`models::Model::explain`], the code that also made the score.
 
-use domain::{Reason, ScorePart, SlateItem, Source};
+use domain::{Query, Reason, ScorePart, SlateItem, Source};
 use models::{Contribution, History, HistoryItem, Model};
 
 use crate::{Snapshot, hydrate::View};
@@ -35,10 +35,18 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::BecauseYouBought { seed_product_id }, English) => {
             format!("Because you bought {}", seed(seed_product_id))
         }
+        (Reason::BecauseYouLike { seed_product_id }, Spanish) => format!("Porque te gusta {}", seed(seed_product_id)),
+        (Reason::BecauseYouLike { seed_product_id }, English) => {
+            format!("Because you like {}", seed(seed_product_id))
+        }
         (Reason::SimilarTo { seed_product_id }, Spanish) => format!("Va con {}", seed(seed_product_id)),
         (Reason::SimilarTo { seed_product_id }, English) => format!("Goes with {}", seed(seed_product_id)),
+        (Reason::Resembles { seed_product_id }, Spanish) => format!("Parecido a {}", seed(seed_product_id)),
+        (Reason::Resembles { seed_product_id }, English) => format!("Similar to {}", seed(seed_product_id)),
         (Reason::ForYou, Spanish) => "Elegido para ti".to_owned(),
         (Reason::ForYou, English) => "Picked for you".to_owned(),
+        (Reason::PopularInSegment, Spanish) => "Popular entre quienes eligen como tú".to_owned(),
+        (Reason::PopularInSegment, English) => "Popular with people who choose like you".to_owned(),
         (Reason::PopularInCategory { category }, Spanish) => format!("Popular en {category}"),
         (Reason::PopularInCategory { category }, English) => format!("Popular in {category}"),
         (Reason::TrendingNow, Spanish) => "En tendencia".to_owned(),
@@ -47,20 +55,34 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::Popular, English) => "Popular in the shop".to_owned(),
         (Reason::InCatalog, Spanish) => "Del catálogo".to_owned(),
         (Reason::InCatalog, English) => "From the catalogue".to_owned(),
+        (Reason::MatchesSearch, Spanish) => "Tiene lo que buscas".to_owned(),
+        (Reason::MatchesSearch, English) => "Has what you searched for".to_owned(),
     }
 }
 
-/// Names the history or context product that speaks most for each item, by the item-to-item model: of the models that
-/// score a slate it is the one whose evidence a shopper can recognise.
-pub(crate) fn reasons(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+/// Names the history or context product that speaks most for each item.
+pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
+    for item in items.iter_mut().filter(|item| item.source == Source::Content) {
+        let seeds = view.liked(query);
+        let closest = snapshot.content.closest(&item.product_id, seeds.iter().map(|(id, _)| *id));
+        item.reason = closest.map_or(Reason::ForYou, |id| Reason::Resembles { seed_product_id: id.clone() });
+    }
+    by_item_to_item(snapshot, view, items);
+}
+
+/// By the item-to-item model: of the models that score a slate it is the one whose evidence a shopper can recognise.
+fn by_item_to_item(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
     let Some(model) = snapshot.models.item_to_item() else { return };
-    for item in items.iter_mut().filter(|item| matches!(item.source, Source::Personal | Source::ItemToItem)) {
+    let has_seed =
+        |item: &&mut SlateItem| matches!(item.source, Source::Personal | Source::ItemToItem | Source::Segment);
+    for item in items.iter_mut().filter(has_seed) {
         let from_context = item.source == Source::ItemToItem && !view.context.is_empty();
         let seeds = if from_context { &view.context } else { &view.history };
         let Some(seed) = strongest_seed(snapshot, model, seeds, view.now, item) else { continue };
         let seed_product_id = snapshot.models.product_id(seed).clone();
         item.reason = match (from_context, view.bought.get(&seed)) {
             (true, _) => Reason::SimilarTo { seed_product_id },
+            (false, _) if view.declared.contains(&seed) => Reason::BecauseYouLike { seed_product_id },
             (false, Some(true)) => Reason::BecauseYouBought { seed_product_id },
             (false, _) => Reason::BecauseYouViewed { seed_product_id },
         };

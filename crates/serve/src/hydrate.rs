@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use domain::{Notice, ProductId, Query, Timestamp, UserKey};
+use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
 use features::Profile;
 use models::HistoryItem;
 use rustc_hash::FxHashMap;
 use store::Profiles;
+use text::Liked;
 
-use crate::Snapshot;
+use crate::{Snapshot, onboarding::Words};
 
 /// What is known of the person behind the query.
 #[derive(Clone, Default)]
@@ -46,12 +47,17 @@ impl Shopper {
 
 /// The shopper and the query, as the models see them.
 pub(crate) struct View {
-    /// Oldest first, as [`models::History`] wants it.
+    /// Oldest first, as [`models::History`] wants it; what the shopper said to like is among it.
     pub history: Vec<HistoryItem>,
     /// Which history products were bought.
     pub bought: FxHashMap<u32, bool>,
-    /// What is looked at or lies in the cart now.
+    /// History products that the shopper only said to like.
+    pub declared: Vec<u32>,
+    pub words: Words,
+    /// What is looked at or lies in the cart now, as far as the models know it.
     pub context: Vec<HistoryItem>,
+    /// Whether anything of it is in the catalogue or the model.
+    pub about_context: bool,
     pub now: i64,
     pub freshest_event_at: Option<Timestamp>,
     pub unknown_products: Vec<ProductId>,
@@ -59,15 +65,66 @@ pub(crate) struct View {
     pub profile: Option<Arc<Profile>>,
 }
 
+/// Most recent products of a history whose texts are looked at.
+const LIKED_MAX: usize = 30;
+
+impl View {
+    /// Whether what this source finds follows from who asks.
+    pub fn is_about_them(&self, source: Source) -> bool {
+        let has_history = self.profile.as_ref().is_some_and(|profile| !profile.history().is_empty());
+        match source {
+            Source::Personal => !self.history.is_empty(),
+            // Only whoever answered has one.
+            Source::Segment => true,
+            Source::Content => has_history && !self.about_context,
+            _ => false,
+        }
+    }
+
+    /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model knows
+    /// yet are among them.
+    pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, Liked)> {
+        if self.about_context {
+            let now = Liked { weight: 1.0, age_days: 0.0 };
+            return query.products.iter().chain(&query.cart).map(|id| (id, now)).collect();
+        }
+        let recent = self.profile.iter().flat_map(|profile| profile.history()).take(LIKED_MAX);
+        let age_days = |at: Timestamp| (query.now - at).max(0) as f32 / DAY as f32;
+        let done = recent.map(|entry| {
+            (&entry.product_id, Liked { weight: entry.strength() as f32, age_days: age_days(entry.last_at) })
+        });
+        let said = self.words.liked_products.iter();
+        done.chain(said.map(|(id, at)| (id, Liked { weight: WORD_WEIGHT, age_days: age_days(*at) }))).collect()
+    }
+}
+
 /// Most recent products of a history that models look at. Beyond it, the mean gain on held-out data was nil and the
 /// time of a fold-in grows with it.
 const HISTORY_MAX: usize = 100;
+
+/// What a product is worth that the shopper said to like: as much as one put on a wishlist.
+const WORD_WEIGHT: f32 = 2.0;
+/// Products of one's own history that halve what words are worth.
+const WORD_FADE: f32 = 5.0;
+
+/// Products that the shopper said to like join the history, as long as there is little else in it.
+fn listen(view: &mut View, snapshot: &Snapshot) {
+    let weight = WORD_WEIGHT * (-(view.history.len() as f32) / WORD_FADE).exp2();
+    for (id, at) in &view.words.liked_products {
+        let Some(item) = snapshot.models.item(id).filter(|item| !view.bought.contains_key(item)) else { continue };
+        view.history.push(HistoryItem { item, weight, timestamp: at.seconds() });
+        view.declared.push(item);
+    }
+}
 
 pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> View {
     let mut view = View {
         history: Vec::new(),
         bought: FxHashMap::default(),
+        declared: Vec::new(),
+        words: Words::default(),
         context: Vec::new(),
+        about_context: false,
         now: query.now.seconds(),
         freshest_event_at: None,
         unknown_products: Vec::new(),
@@ -82,7 +139,11 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
             let weight = entry.strength() as f32;
             view.history.push(HistoryItem { item, weight, timestamp: entry.last_at.seconds() });
         }
+        view.words = Words::of(profile, &snapshot.shelf);
+        listen(&mut view, snapshot);
+        // Stable: of one moment, what the profile has as newer stays newer.
         view.history.reverse();
+        view.history.sort_by_key(|item| item.timestamp);
     }
     for id in query.products.iter().chain(&query.cart) {
         match snapshot.models.item(id) {
@@ -91,5 +152,6 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
             None => {}
         }
     }
+    view.about_context = view.unknown_products.len() < query.products.len() + query.cart.len();
     view
 }

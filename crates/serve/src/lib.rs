@@ -1,19 +1,27 @@
 //! From a query to a slate.
 //!
 //! [`recommend`] is the walk: hydrate the shopper, climb down the ladder of sources until the slate is full, explain.
-//! What the personal rung finds, a brought [`scorer`] may rank anew.
+//! What the personal rung finds, a brought [`scorer`] may rank anew. [`search::rerank`] does for search results what the ladder does for
+//! slates.
 //! It reads one immutable [`Snapshot`], needs no clock and no training, and always answers: whatever is missing is
 //! said in a notice, and an empty shop gets an empty slate.
 
+pub mod content;
 mod explain;
 mod filters;
 mod hydrate;
+pub mod listings;
+pub mod onboarding;
 pub mod scorer;
+pub mod search;
 mod snapshot;
 mod sources;
 
+pub use content::Content;
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
+pub use listings::{Hint, Listings};
+pub use onboarding::{Question, Questionnaire};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
 
@@ -26,6 +34,8 @@ use sources::Rung;
 pub struct Policy {
     /// May products that the shopper bought come back?
     pub recommend_purchased: bool,
+    /// Does a slate show one listing of a product that has several?
+    pub hide_duplicates: bool,
 }
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.
@@ -33,25 +43,16 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
     let mut view = hydrate::view(snapshot, shopper, query);
     let mut items: Vec<SlateItem> = Vec::with_capacity(query.n);
     let mut gate = Gate::new(snapshot, &view, query, policy);
-    let mut failure = None;
-    for rung in sources::ladder(snapshot, &view, query) {
-        let missing = query.n - items.len();
-        let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
-        let mut candidates = take(rung, &mut gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
-        if let Some(scorer) = scorer {
-            failure = scorer.rerank(snapshot, &view, query, &mut candidates).err();
-        }
-        items.extend(candidates.into_iter().take(missing));
-        if items.len() == query.n {
-            break;
-        }
+    let mut failure = climb(snapshot, &view, query, &mut gate, &mut items);
+    if items.len() < query.n && gate.forgive() {
+        failure = failure.or(climb(snapshot, &view, query, &mut gate, &mut items));
     }
     let dropped = gate.dropped();
     for (i, item) in items.iter_mut().enumerate() {
         item.position = i as u16 + 1;
     }
     view.notices.extend(failure.map(scorer_failed));
-    explain::reasons(snapshot, &view, &mut items);
+    explain::reasons(snapshot, &view, query, &mut items);
     if query.explain {
         explain::parts(snapshot, &view, &mut items);
     }
@@ -59,21 +60,52 @@ pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: 
     Slate {
         recommendation_id: id,
         placement: query.placement.clone(),
-        personalized: items.iter().any(|item| item.source == Source::Personal) && !view.history.is_empty(),
+        personalized: items.iter().any(|item| view.is_about_them(item.source)),
         strategy,
         model_version: snapshot.models.version.clone(),
-        notices: notices(snapshot, &view, query, items.len()),
+        notices: notices(snapshot, &view, query, &items),
         dropped,
         freshest_event_at: view.freshest_event_at,
         items,
     }
 }
 
+/// Climbs down the ladder until the slate is full; answers what a brought scorer failed with.
+fn climb(
+    snapshot: &Snapshot,
+    view: &hydrate::View,
+    query: &Query,
+    gate: &mut Gate<'_>,
+    items: &mut Vec<SlateItem>,
+) -> Option<onnx::Error> {
+    let mut failure = None;
+    for rung in sources::ladder(snapshot, view, query) {
+        let missing = query.n - items.len();
+        let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
+        let mut candidates = take(rung, gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
+        if let Some(scorer) = scorer {
+            failure = scorer.rerank(snapshot, view, query, &mut candidates).err();
+        }
+        items.extend(candidates.into_iter().take(missing));
+        if items.len() == query.n {
+            break;
+        }
+    }
+    failure
+}
+
+/// The questions that tell most about this shopper, best first; none where there is nothing to ask or no need.
+pub fn questions(snapshot: &Snapshot, shopper: &Shopper, n: usize) -> Vec<Question> {
+    let Some(population) = snapshot.models.population() else { return Vec::new() };
+    let newcomer = features::Profile::default();
+    snapshot.questionnaire.ask(population, shopper.profile().unwrap_or(&newcomer), n)
+}
+
 /// Takes from one rung, best first, what passes the gate, up to `n` products.
 fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
     let mut taken = Vec::new();
     while taken.len() < n {
-        let Some((product, score)) = rung.next() else { break };
+        let Some((product, score)) = rung.next(gate, n) else { break };
         if gate.admits(product) {
             taken.push(SlateItem {
                 product_id: product.clone(),
@@ -91,11 +123,20 @@ fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
 /// The code of the notice that a scorer failed.
 pub const SCORER_FAILED: &str = "scorer_failed";
 
+/// The notice that likeness was judged without a text encoder.
+pub fn no_text_model() -> Notice {
+    let detail = "likeness goes by the words of texts, not by their meaning; `vitrina text fetch` gets an encoder";
+    Notice { code: "no_text_model".to_owned(), detail: detail.to_owned() }
+}
+
 fn scorer_failed(error: onnx::Error) -> Notice {
     Notice { code: SCORER_FAILED.to_owned(), detail: format!("{error}; the slate is as it was found") }
 }
 
-fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, got: usize) -> Vec<Notice> {
+fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, items: &[SlateItem]) -> Vec<Notice> {
+    let got = items.len();
+    let by_words_alone =
+        snapshot.content.encoder().is_none() && items.iter().any(|item| item.source == Source::Content);
     let notice = |code: &str, detail: String| Notice { code: code.to_owned(), detail };
     let mut notices = view.notices.clone();
     if snapshot.models.version.is_none() {
@@ -110,6 +151,9 @@ fn notices(snapshot: &Snapshot, view: &hydrate::View, query: &Query, got: usize)
     if !view.unknown_products.is_empty() {
         let unknown: Vec<&str> = view.unknown_products.iter().map(|id| id.as_str()).collect();
         notices.push(notice("unknown_products", format!("not in the catalogue or the model: {}", unknown.join(", "))));
+    }
+    if by_words_alone {
+        notices.push(no_text_model());
     }
     if got < query.n {
         notices.push(notice("short_slate", format!("{got} of {} products passed the filters", query.n)));

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use domain::{ModelVersion, Product, ProductId, Timestamp};
-use models::{History, Model, Tensors, catalogue, rank};
+use models::{History, Model, Tensors, catalogue, onboarding::Population, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
-use crate::scorer::{self, Scorer};
+use crate::{
+    Listings,
+    content::Content,
+    onboarding::Questionnaire,
+    scorer::{self, Scorer},
+};
 
 /// The fitted models of one registry version and the products that they number.
 #[derive(Default)]
@@ -22,11 +27,18 @@ pub struct ModelSet {
     item_to_item: Option<usize>,
     /// A brought model that ranks anew what the personal one finds.
     scorer: Option<Scorer>,
+    /// Taste groups of the people that the version learned from.
+    population: Option<Population>,
     /// Ranked once, because they do not depend on who asks.
     popular: Vec<(u32, f32)>,
+    /// The same by item number.
+    popularity: Vec<f32>,
     trending: Vec<(u32, f32)>,
 }
 
+/// The file of a registry version that has the taste groups of its people: shares of groups, nobody's row. Versions that
+/// were trained before there was one, or by too few people, have none.
+pub const POPULATION_FILE: &str = "population.safetensors";
 /// The file of a registry version that numbers the products: a JSON list of ids.
 pub const ITEMS_FILE: &str = "items.json";
 
@@ -63,13 +75,27 @@ impl ModelSet {
             models.push(model);
         }
         let scorer = scorer::of_version(registry, version)?;
-        Ok(Self { scorer, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
+        let population = match manifest.checksums.contains_key(POPULATION_FILE) {
+            true => Some(population(&registry.file(version, POPULATION_FILE)?, items.len()).map_err(broken)?),
+            false => None,
+        };
+        Ok(Self { scorer, population, ..Self::new(Some(version.clone()), Some(manifest.created_at), items, models) })
     }
 
     /// The same models with a scorer over them.
     #[must_use]
     pub fn with_scorer(self, scorer: Scorer) -> Self {
         Self { scorer: Some(scorer), ..self }
+    }
+
+    /// The same models with the taste groups of their people.
+    ///
+    /// # Panics
+    /// When the groups know other products.
+    #[must_use]
+    pub fn with_population(self, population: Population) -> Self {
+        assert_eq!(population.n_items(), self.items.len(), "groups and models know the same products");
+        Self { population: Some(population), ..self }
     }
 
     /// # Panics
@@ -90,10 +116,24 @@ impl ModelSet {
             rank::top_k(&scores, items.len())
         };
         let (popular, trending) = (ranking("popular"), ranking("trending"));
+        let mut popularity = vec![0.0; if popular.is_empty() { 0 } else { items.len() }];
+        popular.iter().for_each(|&(item, score)| popularity[item as usize] = score);
         let knows_neighbours =
             |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
         let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
-        Self { version, created_at, items, index, models, item_to_item, scorer: None, popular, trending }
+        Self {
+            version,
+            created_at,
+            items,
+            index,
+            models,
+            item_to_item,
+            scorer: None,
+            population: None,
+            popular,
+            popularity,
+            trending,
+        }
     }
 
     pub(crate) fn item(&self, id: &ProductId) -> Option<u32> {
@@ -112,6 +152,10 @@ impl ModelSet {
         self.scorer.as_ref()
     }
 
+    pub(crate) fn population(&self) -> Option<&Population> {
+        self.population.as_ref()
+    }
+
     pub(crate) fn model(&self, name: &str) -> Option<&dyn Model> {
         self.models.iter().find(|model| model.name() == name).map(AsRef::as_ref)
     }
@@ -128,8 +172,23 @@ impl ModelSet {
         &self.popular
     }
 
+    /// What a product sells beside others; `None` without the model `popular`, and for products that it does not know.
+    pub(crate) fn popularity(&self, id: &ProductId) -> Option<f32> {
+        self.popularity.get(self.item(id)? as usize).copied()
+    }
+
     pub(crate) fn trending(&self) -> &[(u32, f32)] {
         &self.trending
+    }
+}
+
+fn population(bytes: &[u8], n_items: usize) -> Result<Population, String> {
+    let population = Population::from_bytes(bytes).map_err(|error| format!("{POPULATION_FILE}: {error}"))?;
+    match population.n_items() == n_items {
+        true => Ok(population),
+        false => {
+            Err(format!("{POPULATION_FILE} knows {} products, {ITEMS_FILE} names {n_items}", population.n_items()))
+        }
     }
 }
 
@@ -155,8 +214,18 @@ impl Shelf {
         self.products.is_empty()
     }
 
+    /// Is some product in this category, at any step of its path?
+    pub fn has_category(&self, category: &str) -> bool {
+        self.products.values().any(|product| product.categories.iter().any(|other| other == category))
+    }
+
     pub fn len(&self) -> usize {
         self.products.len()
+    }
+
+    /// In the catalogue's order.
+    pub fn products(&self) -> impl Iterator<Item = &Arc<Product>> {
+        self.order.iter().map(|id| &self.products[id])
     }
 
     pub(crate) fn order(&self) -> &[ProductId] {
@@ -169,8 +238,14 @@ impl Shelf {
 pub struct Snapshot {
     pub models: Arc<ModelSet>,
     pub shelf: Arc<Shelf>,
+    /// What the shelf's texts say; may lag behind it by some moments.
+    pub content: Arc<Content>,
+    /// As last read; of this shelf or an older one.
+    pub listings: Arc<Listings>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
+    /// What newcomers can be asked; made once a snapshot.
+    pub(crate) questionnaire: Arc<Questionnaire>,
 }
 
 impl Snapshot {
@@ -182,7 +257,33 @@ impl Snapshot {
                 by_category.entry(category.clone()).or_default().push((item, score));
             }
         }
-        Self { models, shelf, by_category: Arc::new(by_category) }
+        let questionnaire = Arc::new(Questionnaire::new(&models, &shelf));
+        Self {
+            models,
+            shelf,
+            content: Arc::default(),
+            listings: Arc::default(),
+            by_category: Arc::new(by_category),
+            questionnaire,
+        }
+    }
+
+    /// Other models and another catalogue with what was last read of the texts.
+    #[must_use]
+    pub fn renewed(&self, models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
+        Self { content: self.content.clone(), listings: self.listings.clone(), ..Self::new(models, shelf) }
+    }
+
+    /// The same with this content.
+    #[must_use]
+    pub fn with_content(self, content: Arc<Content>) -> Self {
+        Self { content, ..self }
+    }
+
+    /// The same with another reading of the listings.
+    #[must_use]
+    pub fn with_listings(self, listings: Arc<Listings>) -> Self {
+        Self { listings, ..self }
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

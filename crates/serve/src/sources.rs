@@ -4,7 +4,9 @@
 use domain::{ProductId, Query, Reason, Source};
 use models::{History, HistoryItem, Model, rank};
 
-use crate::{Snapshot, hydrate::View};
+use text::Neighbour;
+
+use crate::{Snapshot, content::Taste, filters::Gate, hydrate::View};
 
 /// A ranked list of products, read lazily from the best down.
 pub(crate) struct Rung<'a> {
@@ -23,10 +25,16 @@ enum List<'a> {
         best: Vec<(u32, f32)>,
     },
     Catalog(&'a [ProductId]),
+    /// Products near a taste, found when somebody reads on: those that pass the gate, so that a filter costs no second search.
+    Near {
+        taste: Taste,
+        found: Vec<Neighbour<ProductId>>,
+    },
 }
 
 impl<'a> Rung<'a> {
-    pub fn next(&mut self) -> Option<(&'a ProductId, f32)> {
+    /// The next best of those that are left; `gate` and how many are wanted in all narrow down what is searched for.
+    pub fn next(&mut self, gate: &Gate<'_>, n: usize) -> Option<(&'a ProductId, f32)> {
         let at = self.next;
         self.next += 1;
         let models = &self.snapshot.models;
@@ -39,6 +47,13 @@ impl<'a> Rung<'a> {
                 }
                 best.get(at).map(|&(item, score)| (models.product_id(item), score))
             }
+            List::Near { taste, found } => {
+                if at == 0 {
+                    *found = self.snapshot.content.near(taste, n, |id| gate.would_admit(id));
+                }
+                let Neighbour { key, similarity } = found.get(at)?;
+                Some((&self.snapshot.shelf.get(key)?.product_id, *similarity))
+            }
         }
     }
 
@@ -46,11 +61,13 @@ impl<'a> Rung<'a> {
     /// product is behind it.
     pub fn reason(&self) -> Reason {
         match self.source {
-            Source::Personal | Source::ItemToItem => Reason::ForYou,
+            Source::Personal | Source::ItemToItem | Source::Content => Reason::ForYou,
+            Source::Segment => Reason::PopularInSegment,
             Source::Category => Reason::PopularInCategory { category: self.category.clone().unwrap_or_default() },
             Source::Trending => Reason::TrendingNow,
             Source::Popular => Reason::Popular,
             Source::Catalog => Reason::InCatalog,
+            Source::Search => Reason::MatchesSearch,
         }
     }
 }
@@ -60,26 +77,33 @@ impl<'a> Rung<'a> {
 pub(crate) fn ladder<'a>(
     snapshot: &'a Snapshot,
     view: &'a View,
-    query: &Query,
+    query: &'a Query,
 ) -> impl Iterator<Item = Rung<'a>> + use<'a> {
     let category = context_category(snapshot, view, query);
-    let about_context = !view.context.is_empty();
-    let order: [Source; 6] = if about_context {
-        [Source::ItemToItem, Source::Category, Source::Personal, Source::Trending, Source::Popular, Source::Catalog]
+    let about_context = view.about_context;
+    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Search, Segment, Trending};
+    let order = if about_context {
+        [ItemToItem, Content, Category, Personal, Segment, Trending, Popular, Catalog]
+    } else if view.history.len() == view.declared.len() {
+        // Of somebody who did nothing yet, the groups know more than a fold-in of a few words.
+        [Segment, Personal, ItemToItem, Content, Category, Trending, Popular, Catalog]
     } else {
-        [Source::Personal, Source::ItemToItem, Source::Category, Source::Trending, Source::Popular, Source::Catalog]
+        [Personal, ItemToItem, Segment, Content, Category, Trending, Popular, Catalog]
     };
     order.into_iter().filter_map(move |source| {
         let list = match source {
-            Source::Personal => scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?,
-            Source::ItemToItem => {
+            Personal => scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?,
+            ItemToItem => {
                 let seeds = if about_context { &view.context } else { &view.history };
                 scored(snapshot, snapshot.models.item_to_item()?, seeds, view.now)?
             }
-            Source::Category => List::Ranked(snapshot.popular_in(category.as_deref()?)),
-            Source::Trending => List::Ranked(snapshot.models.trending()),
-            Source::Popular => List::Ranked(snapshot.models.popular()),
-            Source::Catalog => List::Catalog(snapshot.shelf.order()),
+            Segment => expected(snapshot, view)?,
+            Content => List::Near { taste: snapshot.content.taste(view.liked(query))?, found: Vec::new() },
+            Category => List::Ranked(snapshot.popular_in(category.as_deref()?)),
+            Trending => List::Ranked(snapshot.models.trending()),
+            Popular => List::Ranked(snapshot.models.popular()),
+            Catalog => List::Catalog(snapshot.shelf.order()),
+            Search => return None,
         };
         Some(Rung { source, snapshot, list, next: 0, category: category.clone() })
     })
@@ -95,7 +119,32 @@ fn scored<'a>(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now
     Some(List::Scored { scores, best: Vec::new() })
 }
 
-/// The category of what is looked at, else of the newest product in the history.
+/// What people have who answered like the shopper, and what goes with the products that the shopper likes: each scaled to
+/// its best, which ranks better than either alone (`bench/onboarding`). For shoppers who answered.
+fn expected<'a>(snapshot: &Snapshot, view: &View) -> Option<List<'a>> {
+    let population = snapshot.models.population()?;
+    let profile = view.profile.as_ref().filter(|profile| !profile.declared().is_empty())?;
+    let interview = snapshot.questionnaire.interview(population, profile);
+    let mut scores = vec![0.0; snapshot.models.n_items()];
+    population.expect(interview.belief(), &mut scores);
+    scale_to_best(&mut scores);
+    if let Some(model) = snapshot.models.item_to_item().filter(|_| !view.history.is_empty()) {
+        let mut related = vec![0.0; scores.len()];
+        model.score(&History { items: &view.history, now: view.now }, &mut related);
+        scale_to_best(&mut related);
+        scores.iter_mut().zip(related).for_each(|(score, related)| *score += related.max(0.0));
+    }
+    Some(List::Scored { scores, best: Vec::new() })
+}
+
+fn scale_to_best(scores: &mut [f32]) {
+    let best = scores.iter().copied().fold(0.0, f32::max);
+    if best > 0.0 {
+        scores.iter_mut().for_each(|score| *score /= best);
+    }
+}
+
+/// The category of what is looked at, else of the newest product in the history, else the newest that was said to be liked.
 fn context_category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<String> {
     let newest = view.history.last().map(|h| snapshot.models.product_id(h.item));
     query
@@ -104,4 +153,5 @@ fn context_category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<S
         .chain(&query.cart)
         .chain(newest)
         .find_map(|id| snapshot.shelf.get(id).and_then(|product| product.category().map(str::to_owned)))
+        .or_else(|| view.words.liked_categories.first().cloned())
 }

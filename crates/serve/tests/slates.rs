@@ -3,9 +3,13 @@
 use std::sync::Arc;
 
 use domain::*;
-use features::Profile;
-use models::{FitContext, Interaction, Interactions, TrainingData, catalogue};
-use serve::{ModelSet, Policy, Scorer, Shelf, Shopper, Snapshot, recommend};
+use features::{Profile, Subject};
+use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
+use serve::{
+    Content, Hint, Listings, ModelSet, Policy, Question, Scorer, Shelf, Shopper, Snapshot, questions, recommend,
+    search::{self, Candidate},
+};
+use text::words::Language;
 
 const N: usize = 12;
 const NOW: i64 = 1_785_000_000;
@@ -44,6 +48,7 @@ fn models(names: &[&str]) -> ModelSet {
         (0..N).map(id).collect(),
         names.iter().map(fit).collect(),
     )
+    .with_population(Population::fit(&interactions, 2, 1).unwrap())
 }
 
 fn shop(names: &[&str]) -> Snapshot {
@@ -140,7 +145,7 @@ fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let slate = ask(&shop(ALL), &bought, &query(N));
     assert!(!numbers(&slate).contains(&3));
     assert!(slate.dropped.contains(&("purchased".to_owned(), 1)), "{:?}", slate.dropped);
-    let policy = Policy { recommend_purchased: true };
+    let policy = Policy { recommend_purchased: true, ..Policy::default() };
     let slate = recommend(&shop(ALL), &bought, &query(N), policy, RecommendationId::new("r").unwrap());
     assert!(numbers(&slate).contains(&3));
 }
@@ -278,4 +283,280 @@ fn a_feature_that_is_not_known_is_refused_with_the_nearest_name() {
     assert!(refused("\"score.sasrec\"").contains("this version has the models popular, trending, item-knn, ials"));
     let named = scorer("cheap-first", "name = \"cheap-first\"", "name = \"ials\"").err().unwrap().to_string();
     assert!(named.contains("like a model of the catalogue"), "{named}");
+}
+
+const LIKED: text::Liked = text::Liked { weight: 1.0, age_days: 0.0 };
+
+/// Two products that came after the training, and what the texts of all say.
+fn with_newcomers() -> Snapshot {
+    let named = |number: usize, name: &str| {
+        let mut product = Product::new(id(number), name);
+        product.categories = vec!["Nuevo".into()];
+        Arc::new(product)
+    };
+    let mut products: Vec<Arc<Product>> = shelf().products().cloned().collect();
+    products[7] = named(7, "Zapatillas urbanas de cuero");
+    products.extend([named(N, "Zapatilla urbana roja"), named(N + 1, "Zapatilla urbana azul")]);
+    let shelf = Shelf::new(products);
+    let content = Content::default().next(&shelf, None);
+    Snapshot::new(Arc::new(models(ALL)), Arc::new(shelf)).with_content(Arc::new(content))
+}
+
+#[test]
+fn the_first_click_on_a_product_that_no_model_knows_shapes_the_next_slate() {
+    let snapshot = with_newcomers();
+    let slate = ask(&snapshot, &shopper(&[(EventKind::ProductViewed, N)]), &query(2));
+    assert_eq!(slate.items.iter().map(|item| item.source).collect::<Vec<_>>(), [Source::Content; 2], "{slate:?}");
+    assert_eq!(numbers(&slate), [N, N + 1]);
+    assert_eq!(slate.items[1].reason, Reason::Resembles { seed_product_id: id(N) });
+    assert!(slate.personalized);
+    assert!(slate.notices.iter().any(|notice| notice.code == "no_text_model"), "{:?}", slate.notices);
+}
+
+#[test]
+fn a_new_products_page_shows_what_resembles_it_and_filters_are_asked_inside_the_search() {
+    let snapshot = with_newcomers();
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let page = Query { products: vec![id(N)], ..query(2) };
+    let slate = ask(&snapshot, &viewer, &page);
+    assert_eq!((numbers(&slate), slate.strategy.as_str()), (vec![N + 1, 7], "content"));
+    assert!(!slate.personalized, "the page decided, not the shopper: {slate:?}");
+
+    let filters = Filters {
+        condition: Some(Filter::parse(r#"category != "Nuevo""#, Currency::PEN).unwrap()),
+        ..Filters::default()
+    };
+    let slate = ask(&snapshot, &viewer, &Query { filters, n: 3, ..page });
+    assert_eq!(slate.items.len(), 3);
+    assert!(numbers(&slate).iter().all(|number| *number < N && *number != 7), "{slate:?}");
+}
+
+#[test]
+fn content_follows_the_catalogue_step_by_step_as_if_made_anew() {
+    let before = with_newcomers();
+    let mut products: Vec<Arc<Product>> = before.shelf.products().skip(1).cloned().collect();
+    products.push(Arc::new(Product::new(id(99), "Zapatilla urbana verde")));
+    let shelf = Shelf::new(products);
+    let next = before.content.next(&shelf, None);
+    assert_eq!(next.len(), shelf.len());
+    let near = |content: &Content| {
+        let taste = content.taste([(&id(99), LIKED)]).unwrap();
+        let found = content.near(&taste, 3, |found| *found != id(99)).into_iter();
+        found.map(|neighbour| neighbour.key).collect::<Vec<_>>()
+    };
+    assert_eq!(near(&next)[..2], [id(N), id(N + 1)]);
+    assert!(next.taste([(&id(0), LIKED)]).is_none(), "what left the catalogue is forgotten");
+    assert!(next.next(&Shelf::default(), None).is_empty());
+}
+
+#[test]
+fn two_interests_share_the_places_by_their_importance() {
+    let named = |number: usize, name: String| Arc::new(Product::new(id(number), name));
+    let shoes = (0..20).map(|i| named(i, format!("Zapatilla deportiva modelo {i}")));
+    let screens = (20..40).map(|i| named(i, format!("Televisor smart pantalla {i}")));
+    let content = Content::default().next(&Shelf::new(shoes.chain(screens).collect()), None);
+    let strongly = text::Liked { weight: 3.0, age_days: 0.0 };
+    let taste = content.taste([(&id(0), strongly), (&id(20), LIKED)]).unwrap();
+    let near = content.near(&taste, 8, |_| true);
+    let n_screens = near.iter().filter(|near| near.key.as_str()[1..].parse::<usize>().unwrap() >= 20).count();
+    assert_eq!((near.len(), n_screens), (8, 2), "{near:?}");
+    assert!(near.is_sorted_by(|a, b| a.similarity >= b.similarity));
+}
+
+fn said(position: u64, subject: &Subject, preference: Preference) -> Recorded {
+    let mut said = event(EventKind::PreferenceDeclared, position, 0);
+    said.event.details.preference = Some(preference);
+    match subject {
+        Subject::Product(id) => said.event.products = vec![Line::of(id.clone())],
+        Subject::Category(category) => {
+            said.event.products.clear();
+            said.event.details.category = Some(category.clone());
+        }
+    }
+    said
+}
+
+fn who_said(words: &[(Subject, Preference)]) -> Profile {
+    let mut profile = Profile::default();
+    (1..).zip(words).for_each(|(position, (subject, preference))| profile.fold(&said(position, subject, *preference)));
+    profile
+}
+
+fn category(name: &str) -> Subject {
+    Subject::Category(name.to_owned())
+}
+
+fn is_cup(subject: &Subject) -> bool {
+    match subject {
+        Subject::Product(id) => id.as_str()[1..].parse::<usize>().unwrap().is_multiple_of(2),
+        Subject::Category(name) => name == "Tazas",
+    }
+}
+
+#[test]
+fn a_newcomer_is_asked_what_tells_most_and_never_the_same_again() {
+    let shop = shop(ALL);
+    let mut profile = Profile::default();
+    let mut asked: Vec<Subject> = Vec::new();
+    for round in 1.. {
+        let page: Vec<Question> = questions(&shop, &Shopper::of(profile.clone()), 2);
+        assert_eq!(page, questions(&shop, &Shopper::of(profile.clone()), 2));
+        let Some(first) = page.first() else { break };
+        assert!(page.iter().all(|question| !asked.contains(&question.subject)), "{page:?} after {asked:?}");
+        assert!(page.get(1).is_none_or(|second| second.bits <= first.bits + 1e-9), "{page:?}");
+        if round == 1 {
+            // Who likes cups and who likes shoes: one bit, of which one answer can't tell all. Everybody likes "Todo".
+            assert!((0.3..1.0).contains(&first.bits) && first.subject != category("Todo"), "{page:?}");
+        }
+        asked.extend(page.iter().map(|question| question.subject.clone()));
+        for question in &page {
+            profile.fold(&said(profile.seen().0 + 1, &question.subject, Preference::Unknown));
+        }
+        assert!(round < 20, "the questions end");
+    }
+    assert!(!asked.is_empty());
+    assert!(questions(&Snapshot::default(), &Shopper::default(), 5).is_empty(), "nothing is known, nothing is asked");
+}
+
+#[test]
+fn an_answer_changes_the_slate_at_once() {
+    let shop = shop(ALL);
+    let newcomer = ask(&shop, &Shopper::of(who_said(&[])), &query(5));
+    assert_eq!((newcomer.strategy.as_str(), newcomer.personalized), ("trending", false));
+    let first = questions(&shop, &Shopper::default(), 1).remove(0).subject;
+    for (preference, wants_cups) in [(Preference::Like, is_cup(&first)), (Preference::Dislike, !is_cup(&first))] {
+        let slate = ask(&shop, &Shopper::of(who_said(&[(first.clone(), preference)])), &query(4));
+        assert!(slate.personalized, "{slate:?}");
+        assert!(
+            numbers(&slate).iter().all(|n| n.is_multiple_of(2) == wants_cups),
+            "{first:?} {preference:?}: {slate:?}"
+        );
+    }
+    let liked = ask(&shop, &Shopper::of(who_said(&[(Subject::Product(id(3)), Preference::Like)])), &query(3));
+    assert_eq!((liked.strategy.as_str(), numbers(&liked).iter().all(|n| n % 2 == 1)), ("segment", true), "{liked:?}");
+    let other = liked.items.iter().find(|item| item.product_id != id(3)).unwrap();
+    assert_eq!(other.reason, Reason::BecauseYouLike { seed_product_id: id(3) });
+    // Without taste groups, a liked category is what is popular in it.
+    let plain = Snapshot::new(
+        Arc::new(ModelSet::new(None, None, (0..N).map(id).collect(), vec![popular()])),
+        Arc::new(shelf()),
+    );
+    let slate = ask(&plain, &Shopper::of(who_said(&[(category("Zapatos"), Preference::Like)])), &query(3));
+    assert_eq!(slate.items[0].reason, Reason::PopularInCategory { category: "Zapatos".into() });
+}
+
+fn popular() -> Box<dyn models::Model> {
+    let cell = |item| Interaction { user: 0, item, weight: 1.0, timestamp: 0 };
+    let cells: Vec<Interaction> = (0..N as u32).map(cell).collect();
+    let interactions = Interactions::new(1, N, &cells).unwrap();
+    let options: [(&str, &str); 0] = [];
+    catalogue::fit("popular", &options, &TrainingData::new(&interactions), &FitContext::quiet(1)).unwrap()
+}
+
+#[test]
+fn dislikes_are_left_out_until_the_slate_would_be_short_or_behaviour_says_otherwise() {
+    let shop = shop(ALL);
+    let words = [(category("Zapatos"), Preference::Dislike), (Subject::Product(id(4)), Preference::Dislike)];
+    let disliking = who_said(&words);
+    let slate = ask(&shop, &Shopper::of(disliking.clone()), &query(5));
+    assert!(numbers(&slate).iter().all(|n| n.is_multiple_of(2) && *n != 4), "{slate:?}");
+    let all = ask(&shop, &Shopper::of(disliking.clone()), &query(N));
+    assert_eq!(all.items.len(), N - 1, "shoes come last, the disliked product never: {all:?}");
+    assert!(!numbers(&all).contains(&4));
+    let beside_shoes = Query { products: vec![id(3)], ..query(3) };
+    let slate = ask(&shop, &Shopper::of(disliking.clone()), &beside_shoes);
+    assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "who looks at shoes is shown shoes: {slate:?}");
+    // A view after the word.
+    let mut viewing = disliking;
+    viewing.fold(&event(EventKind::ProductViewed, 50, 3));
+    viewing.fold(&event(EventKind::ProductViewed, 51, 4));
+    let slate = ask(&shop, &Shopper::of(viewing), &query(N));
+    assert_eq!(slate.items.len(), N, "{slate:?}");
+    assert!(slate.dropped.is_empty(), "{:?}", slate.dropped);
+}
+
+/// Products 0 and 2 are one cup of two sellers; 4 lacks what a listing should have.
+fn market() -> Arc<Shelf> {
+    let names = [
+        "Taza térmica Inca 350 ml acero",
+        "",
+        "Taza Térmica INCA 0.35 L acero",
+        "",
+        "Taza de barro negra pintada a ma...",
+    ];
+    let product = |number: usize| {
+        let name =
+            names.get(number).filter(|name| !name.is_empty()).map_or(format!("Producto {number}"), ToString::to_string);
+        let mut product = Product::new(id(number), name);
+        product.seller = Some(format!("Tienda {number}"));
+        product.price = (number != 4).then(|| Money::new(4_990, Currency::PEN));
+        Arc::new(product)
+    };
+    Arc::new(Shelf::new((0..N).map(product).collect()))
+}
+
+#[test]
+fn one_slate_never_shows_two_listings_of_one_product() {
+    let shelf = market();
+    let listings = Arc::new(Listings::read(&shelf, Currency::PEN, Language::Spanish));
+    assert!(listings.is_of(&shelf) && listings.group(&id(0)).is_some());
+    assert_eq!((listings.group(&id(0)), listings.group(&id(4))), (listings.group(&id(2)), None));
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), shelf).with_listings(listings);
+    let (visitor, id) = (Shopper::default(), || RecommendationId::new("r").unwrap());
+    let hide = Policy { hide_duplicates: true, ..Policy::default() };
+    let slate = recommend(&snapshot, &visitor, &query(N), hide, id());
+    let cups = numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count();
+    assert_eq!((cups, slate.items.len()), (1, N - 1), "{slate:?}");
+    assert!(slate.dropped.contains(&("duplicate_listing".to_owned(), 1)), "{:?}", slate.dropped);
+    let all = recommend(&snapshot, &visitor, &query(N), Policy::default(), id());
+    assert_eq!(all.items.len(), N, "switched off");
+    // A search keeps the listing that has most of the words.
+    let ids = [0, 2, 4].map(self::id);
+    let candidates: Vec<Candidate<'_>> =
+        ids.iter().zip([1.0, 3.0, 2.0]).map(|(product_id, text)| Candidate { product_id, tier: 1, text }).collect();
+    let policy = search::Policy { personal: 0.0, popular: 0.0, hide_duplicates: true };
+    let found = search::rerank(&snapshot, &visitor, &query(N), &candidates, 0, policy, id());
+    assert_eq!((numbers(&found.slate), found.total), (vec![2, 4], 2), "{:?}", found.slate);
+    assert_eq!(found.slate.dropped, [("duplicate_listing".to_owned(), 1)]);
+    // The first may not be shown; then the other has the place.
+    let mut without = query(N);
+    without.exclude = vec![numbers(&slate).into_iter().find(|number| [0, 2].contains(number)).map(self::id).unwrap()];
+    let slate = recommend(&snapshot, &visitor, &without, hide, id());
+    assert_eq!(numbers(&slate).into_iter().filter(|number| [0, 2].contains(number)).count(), 1, "{slate:?}");
+}
+
+#[test]
+fn a_listing_is_told_what_it_lacks() {
+    let mut products: Vec<Product> = (0..200)
+        .map(|number| {
+            let (name, category) =
+                if number % 2 == 0 { ("Zapatilla urbana", "Zapatos") } else { ("Taza cerámica", "Cocina") };
+            let mut product = Product::new(id(number), format!("{name} modelo {number}"));
+            product.categories = vec!["Todo".into(), category.into()];
+            product.description = "Hecho en Perú".into();
+            product.brand = Some("Inca".into());
+            product.image_link = Some("a.jpg".into());
+            product.price = Some(Money::new(4_990, Currency::PEN));
+            product
+        })
+        .collect();
+    products[0].categories = vec!["Cocina".into()];
+    products[1].categories.clear();
+    products[3].name = "Taza cerámica de asa lar...".into();
+    products[3].brand = Some("  ".into());
+    let shelf = Arc::new(Shelf::new(products.into_iter().map(Arc::new).collect()));
+    let listings = Listings::read(&shelf, Currency::PEN, Language::Spanish);
+    let hints = |number: usize| {
+        let found = listings.hints().iter().find(|(product, _)| *product == id(number));
+        found.map_or(&[][..], |(_, hints)| hints.as_slice())
+    };
+    assert!(
+        matches!(hints(0), [Hint::WrongCategory(suggestion)] if suggestion.category == "Zapatos"),
+        "{:?}",
+        hints(0)
+    );
+    let [Hint::MissingCategory { suggestion: Some(suggestion) }] = hints(1) else { panic!("{:?}", hints(1)) };
+    assert_eq!(suggestion.category, "Cocina");
+    assert_eq!(hints(3), [Hint::MissingBrand, Hint::TitleCut]);
+    assert_eq!(hints(5), [], "nothing is wrong with it");
 }

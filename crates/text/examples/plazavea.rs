@@ -4,8 +4,8 @@
 //! cargo run --release -p text --example plazavea -- PRODUCTS.jsonl MODEL_FOLDER CACHE_FOLDER [f32]
 //! ```
 //!
-//! A line of PRODUCTS is `{"title": …, "category": …}`. Categories are not part of any text. The share of embeddings in a similarity is chosen on 1,000 products and the figures are
-//! of 1,000 others; both are drawn by a seed.
+//! A line of PRODUCTS is `{"title": …, "category": …}`. Categories are not part of any text. The constants of `Space`
+//! were chosen on 1,000 products; the first figures are of 1,000 others, both drawn by a seed.
 
 use std::path::Path;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use text::cache::{FileCache, encode_cached};
-use text::{Bert, Nearest, Precision, TextEncoder, TfIdf, TfIdfOptions, Vectors, Watch, centred};
+use text::{Bert, Nearest, Precision, Space, TextEncoder, Vectors, Watch};
 
 const SAMPLE: usize = 1000;
 const NEIGHBOURS: usize = 10;
@@ -27,11 +27,6 @@ fn main() -> Result<()> {
     let (titles, categories) = read(products)?;
 
     let start = Instant::now();
-    let tfidf = TfIdf::fit(&titles, TfIdfOptions::default());
-    let words: Vec<_> = titles.par_iter().map(|title| tfidf.vector(title)).collect();
-    println!("{} titles, {} terms: TF-IDF {:.1} s", titles.len(), tfidf.width(), start.elapsed().as_secs_f64());
-
-    let start = Instant::now();
     let bert = Bert::open(Path::new(model), precision)?;
     println!("{}: opened in {:.1} s", bert.id(), start.elapsed().as_secs_f64());
     let start = Instant::now();
@@ -42,25 +37,31 @@ fn main() -> Result<()> {
     let seconds = start.elapsed().as_secs_f64();
     println!("encoded {} of them in {seconds:.1} s; {}", cache.len() - n_cached, memory());
 
-    let mean = embeddings.mean();
-    let vectors: Vec<Vectors> =
-        embeddings.rows().zip(words).map(|(row, words)| Vectors { embedding: centred(row, &mean), words }).collect();
-    let rate = |weight: f32, sample: &[usize]| same_category_rate(&vectors, &categories, bert.width(), weight, sample);
+    let start = Instant::now();
+    let space = Space::fit(&titles, &embeddings);
+    let vectors = space.vectors_of_all(&titles, &embeddings);
+    let (seconds, megabytes) = (start.elapsed().as_secs_f64(), space.size() >> 20);
+    println!("{} titles, {} terms: a space of {megabytes} MB in {seconds:.1} s", titles.len(), space.words().width());
     let (tuning, test) = samples(titles.len());
-    let weights = [0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0];
-    let tuned: Vec<f64> = weights.iter().map(|&weight| rate(weight, &tuning)).collect();
-    weights.iter().zip(&tuned).for_each(|(weight, rate)| println!("tuning: BERT's share {weight:.1}: {rate:.4}"));
-    let best = (0..weights.len()).max_by(|&a, &b| tuned[a].total_cmp(&tuned[b])).context("weights to choose from")?;
-    println!("same category at {NEIGHBOURS}, {SAMPLE} other products:");
-    for (name, weight) in [("TF-IDF", 0.0), ("BERT", 1.0), ("both", weights[best])] {
-        println!("  {name:<7} {:.4}   (BERT's share {weight:.1})", rate(weight, &test));
+    let both = Space::EMBEDDING_WEIGHT;
+    println!(
+        "same category at {NEIGHBOURS}: of {SAMPLE} products, and of {SAMPLE} others that constants were chosen on"
+    );
+    for (name, weight, expansion) in
+        [("TF-IDF", 0., 0), ("BERT", 1., 0), ("both", both, 0), ("both, expanded", both, 5)]
+    {
+        let rate = |sample| same_category_rate(&vectors, &categories, weight, expansion, sample);
+        println!("  {name:<14} {:.4} {:.4}", rate(&test), rate(&tuning));
     }
 
-    let mut nearest = Nearest::new(bert.width(), weights[best]);
+    let mut nearest = Nearest::new(bert.width(), both);
     vectors.iter().enumerate().for_each(|(product, vectors)| nearest.insert(product, vectors.clone()));
     let start = Instant::now();
     test.iter().for_each(|&product| drop(nearest.neighbours(&vectors[product], NEIGHBOURS, |_| true)));
     println!("one search over {}: {:.2} ms", nearest.len(), start.elapsed().as_secs_f64() * 1000.0 / SAMPLE as f64);
+    let start = Instant::now();
+    let all = nearest.neighbours_of_many(&vectors, NEIGHBOURS, |query, other| *other != query);
+    println!("neighbours of all {}: {:.1} s", all.len(), start.elapsed().as_secs_f64());
     let start = Instant::now();
     for product in &test[..50] {
         bert.encode_one(&titles[*product])?;
@@ -70,13 +71,20 @@ fn main() -> Result<()> {
 }
 
 /// The mean share of a product's ten nearest that are of its category, itself left out.
-fn same_category_rate(vectors: &[Vectors], categories: &[String], width: usize, weight: f32, sample: &[usize]) -> f64 {
-    let mut nearest = Nearest::new(width, weight);
+fn same_category_rate(
+    vectors: &[Vectors],
+    categories: &[String],
+    weight: f32,
+    expansion: usize,
+    sample: &[usize],
+) -> f64 {
+    let mut nearest = Nearest::new(vectors[0].embedding.len(), weight);
     vectors.iter().enumerate().for_each(|(product, vectors)| nearest.insert(product, vectors.clone()));
     let same: usize = sample
         .par_iter()
         .map(|&product| {
-            let found = nearest.neighbours(&vectors[product], NEIGHBOURS, |other| *other != product);
+            let query = nearest.expanded(&vectors[product], expansion, |other| *other != product);
+            let found = nearest.neighbours(&query, NEIGHBOURS, |other| *other != product);
             found.iter().filter(|found| categories[found.key] == categories[product]).count()
         })
         .sum();

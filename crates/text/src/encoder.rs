@@ -38,7 +38,7 @@ impl Watch for Unwatched {
 }
 
 /// Rows of `width` numbers.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Embeddings {
     pub width: usize,
     pub values: Vec<f32>,

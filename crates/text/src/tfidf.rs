@@ -1,6 +1,6 @@
 //! TF-IDF over stems and character n-grams.
 //!
-//! Weights as in scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: (1 + ln tf) · (ln((1 + n) / (1 + df)) + 1), rows of length 1.
+//! Weights as in scikit-learn's `TfidfVectorizer(sublinear_tf=True)`: (1 + ln tf) · (ln((1 + n) / (1 + df)) + 1)^p with p = 1, rows of length 1.
 //! Both families are brought to length 1 and then weighted, so that a dot product of two vectors is
 //! `(1 − w) · cosine of words + w · cosine of characters`.
 
@@ -19,8 +19,10 @@ pub struct TfIdfOptions {
     pub word_grams: RangeInclusive<usize>,
     /// How many characters stand in one term, within a word and the spaces around it.
     pub character_grams: RangeInclusive<usize>,
-    /// Share of the characters in a similarity, 0 – 1.
+    /// Share of the characters in a similarity, 0 – 1; at 0 they cost nothing.
     pub character_weight: f32,
+    /// Exponent of the inverse document frequency.
+    pub rarity_power: f32,
     /// A term in fewer texts is left out.
     pub min_texts: u32,
     /// Of texts whose own is in doubt.
@@ -33,11 +35,15 @@ impl Default for TfIdfOptions {
             word_grams: 1..=2,
             character_grams: 3..=5,
             character_weight: 0.5,
+            rarity_power: 1.0,
             min_texts: 2,
             language: Language::Spanish,
         }
     }
 }
+
+/// Beyond this, n-grams are as rare as whole texts.
+const LONGEST_GRAM: usize = 16;
 
 /// The terms of a shop's texts and how rare each is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -50,8 +56,8 @@ pub struct TfIdf {
 impl TfIdf {
     /// Learns which terms there are and how rare each is.
     pub fn fit(texts: &[impl AsRef<str> + Sync], options: TfIdfOptions) -> Self {
-        let words = Vocabulary::of(texts, options.min_texts, |text| word_grams(&stems(text, &options), &options));
-        let characters = Vocabulary::of(texts, options.min_texts, |text| character_grams(text, &options));
+        let words = Vocabulary::of(texts, &options, |text| word_grams(&stems(text, &options), &options));
+        let characters = Vocabulary::of(texts, &options, |text| character_grams(text, &options));
         Self { words, characters, options }
     }
 
@@ -77,20 +83,43 @@ impl TfIdf {
         ranked.iter().filter_map(|&(index, _)| surface(index)).map(|term| term.surface.to_string()).take(n).collect()
     }
 
+    /// What is wrong with one that came from outside, if anything is.
+    pub fn problem(&self) -> Option<&'static str> {
+        let TfIdfOptions { word_grams, character_grams, character_weight, .. } = &self.options;
+        if *word_grams.end() > LONGEST_GRAM || *character_grams.end() > LONGEST_GRAM {
+            Some("its n-grams are too long")
+        } else if !(0.0..=1.0).contains(character_weight) {
+            Some("its share of the characters is not from 0 to 1")
+        } else if !(self.words.is_numbered() && self.characters.is_numbered()) {
+            Some("its terms are not numbered one by one, or weigh nothing")
+        } else {
+            None
+        }
+    }
+
     /// How many numbers a vector has, most of them zero.
     pub fn width(&self) -> usize {
         self.words.len() + self.characters.len()
+    }
+
+    /// Bytes that it takes in memory, about.
+    pub fn size(&self) -> usize {
+        self.words.size() + self.characters.size()
     }
 }
 
 /// A term's number and its inverse document frequency.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Vocabulary {
+pub(crate) struct Vocabulary {
     terms: FxHashMap<Box<str>, (u32, f32)>,
 }
 
 impl Vocabulary {
-    fn of<T: AsRef<str> + Sync>(texts: &[T], min_texts: u32, grams: impl Fn(&str) -> Vec<String> + Sync) -> Self {
+    pub fn of<T: AsRef<str> + Sync>(
+        texts: &[T],
+        options: &TfIdfOptions,
+        grams: impl Fn(&str) -> Vec<String> + Sync,
+    ) -> Self {
         let counts = texts
             .par_iter()
             .fold(FxHashMap::<Box<str>, u32>::default, |mut counts, text| {
@@ -102,11 +131,11 @@ impl Vocabulary {
                 counts.into_iter().for_each(|(gram, count)| *all.entry(gram).or_default() += count);
                 all
             });
-        let mut kept: Vec<_> = counts.into_iter().filter(|&(_, count)| count >= min_texts).collect();
+        let mut kept: Vec<_> = counts.into_iter().filter(|&(_, count)| count >= options.min_texts).collect();
         // The numbers of the terms follow from the texts alone, not from threads.
         kept.par_sort_unstable();
         let n = texts.len() as f64;
-        let idf = |count: u32| (((1.0 + n) / (1.0 + f64::from(count))).ln() + 1.0) as f32;
+        let idf = |count: u32| ((((1.0 + n) / (1.0 + f64::from(count))).ln() + 1.0) as f32).powf(options.rarity_power);
         let numbered = kept.into_iter().enumerate();
         Self { terms: numbered.map(|(number, (term, count))| (term, (number as u32, idf(count)))).collect() }
     }
@@ -115,12 +144,22 @@ impl Vocabulary {
         self.terms.len()
     }
 
+    fn size(&self) -> usize {
+        self.terms.keys().map(|term| term.len() + size_of::<(Box<str>, (u32, f32))>()).sum()
+    }
+
+    fn is_numbered(&self) -> bool {
+        let numbers: FxHashSet<u32> = self.terms.values().map(|&(number, _)| number).collect();
+        numbers.len() == self.len()
+            && self.terms.values().all(|&(number, idf)| (number as usize) < self.len() && idf.is_finite() && idf > 0.0)
+    }
+
     fn index(&self, term: &str) -> Option<u32> {
         self.terms.get(term).map(|&(number, _)| number)
     }
 
     /// Of length 1, or empty.
-    fn vector(&self, grams: Vec<String>) -> Sparse {
+    pub fn vector(&self, grams: Vec<String>) -> Sparse {
         let mut weights = FxHashMap::<u32, (f32, f32)>::default();
         for &(number, idf) in grams.iter().filter_map(|gram| self.terms.get(gram.as_str())) {
             weights.entry(number).or_insert((0.0, idf)).0 += 1.0;
@@ -145,6 +184,9 @@ fn word_grams(stems: &[String], options: &TfIdfOptions) -> Vec<String> {
 /// Of each word between spaces: `␣le lec ech che he␣` for "leche" and 3.
 fn character_grams(text: &str, options: &TfIdfOptions) -> Vec<String> {
     let mut grams = Vec::new();
+    if options.character_weight == 0.0 {
+        return grams;
+    }
     for word in words::plain(text).split(' ').filter(|word| !word.is_empty()) {
         let word: Vec<char> = [' '].into_iter().chain(word.chars()).chain([' ']).collect();
         for n in options.character_grams.clone() {

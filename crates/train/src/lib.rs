@@ -10,6 +10,7 @@ mod memory;
 pub mod metrics;
 pub mod pipeline;
 pub mod ratings;
+pub mod reviews;
 pub mod runs;
 pub mod snapshot;
 pub mod split;

@@ -10,6 +10,7 @@ use domain::{ModelVersion, Position, Timestamp};
 use models::{
     FitContext, Model, TrainingData,
     catalogue::{self, Suits},
+    onboarding::Population,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,7 @@ const KS: [usize; 2] = [10, 20];
 /// Cases that are judged; beyond it the interval is narrow enough and the time better spent.
 const CASES_MAX: usize = 20_000;
 pub const ITEMS_FILE: &str = "items.json";
+pub const POPULATION_FILE: &str = "population.safetensors";
 
 /// Snapshot, split, fit, evaluate, register, gate, promote.
 ///
@@ -434,6 +436,9 @@ fn fit_all(
         if !of_features.is_empty() {
             importance.insert(name.clone(), of_features);
         }
+    }
+    if let Some(population) = Population::fit(&set.all, Population::GROUPS, recipe.seed) {
+        files.insert(POPULATION_FILE.to_owned(), population.to_bytes()?);
     }
     files.insert(ITEMS_FILE.to_owned(), serde_json::to_vec(&set.item_ids).expect("ids are plain text"));
     Ok(FittedAll { files, curves: curves.into_inner(), importance, seconds: started.elapsed().as_secs_f64() })

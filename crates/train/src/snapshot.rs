@@ -17,6 +17,7 @@ use models::{Interaction, Interactions};
 use store::{EventLog, Lake, StoreError};
 
 use crate::pipeline::TrainError;
+use crate::reviews::REVIEWS;
 use crate::split::{Case, Split};
 
 /// Events in one file: about 10 MB of Parquet.
@@ -315,14 +316,16 @@ fn filtered(batch: &RecordBatch, keep: &BooleanArray) -> Result<RecordBatch, Sto
 pub fn forget(lake: &dyn Lake, user: UserKey) -> Result<u64, StoreError> {
     let key = user.to_string();
     let mut removed = 0;
-    for file in lake.files(INTERACTIONS)? {
-        let batches = lake.read(INTERACTIONS, &file)?;
-        let n_before: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let kept = batches.iter().map(|batch| without(batch, &key)).collect::<Result<Vec<_>, _>>()?;
-        let n_after: usize = kept.iter().map(RecordBatch::num_rows).sum();
-        if n_after < n_before {
-            lake.write(INTERACTIONS, &file, &kept)?;
-            removed += (n_before - n_after) as u64;
+    for table in [INTERACTIONS, REVIEWS] {
+        for file in lake.files(table)? {
+            let batches = lake.read(table, &file)?;
+            let n_before: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            let kept = batches.iter().map(|batch| without(batch, &key)).collect::<Result<Vec<_>, _>>()?;
+            let n_after: usize = kept.iter().map(RecordBatch::num_rows).sum();
+            if n_after < n_before {
+                lake.write(table, &file, &kept)?;
+                removed += (n_before - n_after) as u64;
+            }
         }
     }
     Ok(removed)

@@ -157,6 +157,8 @@ export const en: Dictionary = {
 
   'source.personal': 'Personal',
   'source.item_to_item': 'Related',
+  'source.content': 'Similar',
+  'source.segment': 'Taste group',
   'source.category': 'Category',
   'source.trending': 'Trending',
   'source.popular': 'Popular',
@@ -165,8 +167,11 @@ export const en: Dictionary = {
 
   'reason.because_you_viewed': 'Because you viewed {name}',
   'reason.because_you_bought': 'Because you bought {name}',
+  'reason.because_you_like': 'Because you like {name}',
   'reason.similar_to': 'Goes with {name}',
+  'reason.resembles': 'Similar to {name}',
   'reason.for_you': 'Picked for you',
+  'reason.popular_in_segment': 'Popular with people who choose like you',
   'reason.popular_in_category': 'Popular in {category}',
   'reason.trending_now': 'Trending now',
   'reason.popular': 'Popular in the shop',
@@ -181,10 +186,13 @@ export const en: Dictionary = {
   'part.catalog': 'Order of the catalog',
   'part.personal': 'Personal model',
   'part.item_to_item': 'Related products',
+  'part.content': 'Similar texts',
+  'part.segment': 'Taste groups',
 
   'notice.no_model': 'No model yet: these recommendations have not learned from the events. Train the first one with “vitrina train”.',
   'notice.no_catalog': 'The catalog is empty: names and prices are missing. Send the products.',
   'notice.unknown_products': 'Some product to start from is neither in the catalog nor in the model.',
+  'notice.no_text_model': 'Likeness goes by words, not by meaning: `vitrina text fetch` gets the encoder.',
   'notice.short_slate': 'There are fewer products than asked for: the filters let no more through.',
   'notice.profile_unavailable': 'The profile could not be read: this is the answer without it.',
 
@@ -233,4 +241,5 @@ export const en: Dictionary = {
   'kind.impression': 'Was shown',
   'kind.product_dwelled': 'Dwelled on a product',
   'kind.page_scrolled': 'Scrolled a page',
+  'kind.preference_declared': 'Said what they like',
 };

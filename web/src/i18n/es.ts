@@ -157,6 +157,8 @@ export const es = {
 
   'source.personal': 'Personal',
   'source.item_to_item': 'Relacionado',
+  'source.content': 'Parecido',
+  'source.segment': 'Grupo de gustos',
   'source.category': 'Categoría',
   'source.trending': 'Tendencia',
   'source.popular': 'Popular',
@@ -165,8 +167,11 @@ export const es = {
 
   'reason.because_you_viewed': 'Porque viste {name}',
   'reason.because_you_bought': 'Porque compraste {name}',
+  'reason.because_you_like': 'Porque te gusta {name}',
   'reason.similar_to': 'Va con {name}',
+  'reason.resembles': 'Parecido a {name}',
   'reason.for_you': 'Elegido para ti',
+  'reason.popular_in_segment': 'Popular entre quienes eligen como tú',
   'reason.popular_in_category': 'Popular en {category}',
   'reason.trending_now': 'En tendencia',
   'reason.popular': 'Popular en la tienda',
@@ -181,10 +186,13 @@ export const es = {
   'part.catalog': 'Orden del catálogo',
   'part.personal': 'Modelo personal',
   'part.item_to_item': 'Productos relacionados',
+  'part.content': 'Textos parecidos',
+  'part.segment': 'Grupos de gustos',
 
   'notice.no_model': 'Aún sin modelo: estas recomendaciones no han aprendido de los eventos. Entrene el primero con «vitrina train».',
   'notice.no_catalog': 'El catálogo está vacío: faltan nombres y precios. Envíe los productos.',
   'notice.unknown_products': 'Algún producto de partida no está ni en el catálogo ni en el modelo.',
+  'notice.no_text_model': 'Los parecidos se buscan por palabras, no por significado: «vitrina text fetch» trae el codificador.',
   'notice.short_slate': 'Hay menos productos que los pedidos: los filtros no dejaron pasar más.',
   'notice.profile_unavailable': 'No se pudo leer el perfil: se respondió sin él.',
 
@@ -233,4 +241,5 @@ export const es = {
   'kind.impression': 'Se le mostró',
   'kind.product_dwelled': 'Se detuvo en un producto',
   'kind.page_scrolled': 'Recorrió una página',
+  'kind.preference_declared': 'Dijo lo que le gusta',
 } as const;

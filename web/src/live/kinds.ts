@@ -52,6 +52,7 @@ export const KINDS = {
   impression: 'shown',
   product_dwelled: 'view',
   page_scrolled: 'page',
+  preference_declared: 'like',
 } as const satisfies Record<string, Family>;
 
 export const INTERACTIONS = {

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
+use super::progress;
 use crate::{config::Config, engine::Engine, http};
 
 pub enum Api {
@@ -47,6 +48,22 @@ impl Api {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// What a server does in the background: takes in what the catalogue's texts say.
+    pub fn read_catalog(&self) -> anyhow::Result<()> {
+        let Self::Here { engine, .. } = self else { return Ok(()) };
+        match engine.open_encoder() {
+            Ok(_) | Err(text::Error::NoModel { .. }) => {}
+            Err(error) => eprintln!("{error}"),
+        }
+        let bar = progress::bar(0, "reading the catalogue");
+        engine.read_catalog(&|done, of| {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(())
     }
 
     pub fn get(&self, path: &str) -> anyhow::Result<Value> {

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, time::SystemTime};
 
 use serde::Serialize;
+use text::{Bert, TextEncoder};
 
 use super::{api::Api, say, say_json};
 use crate::config::Config;
@@ -54,6 +55,7 @@ fn examine(config: anyhow::Result<Config>) -> Vec<Finding> {
         disk(&config.server.data),
         clock(),
         key(&config),
+        encoder(&config),
     ];
     match Api::open(&config) {
         Ok(api) => {
@@ -129,6 +131,16 @@ fn key(config: &Config) -> Finding {
             Verdict::Warn,
             format!("{} is not there yet; the first start makes it", path.display()),
         ),
+    }
+}
+
+fn encoder(config: &Config) -> Finding {
+    match Bert::open(&config.text_model(), config.text.precision) {
+        Ok(bert) => finding("text encoder", Verdict::Ok, bert.id()),
+        Err(error @ text::Error::NoModel { .. }) => {
+            finding("text encoder", Verdict::Warn, format!("{error}; `vitrina text fetch`"))
+        }
+        Err(error) => finding("text encoder", Verdict::Fail, format!("{error}; `vitrina text fetch`")),
     }
 }
 

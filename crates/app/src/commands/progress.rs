@@ -12,6 +12,13 @@ pub fn bar(of: u64, what: &str) -> ProgressBar {
     ProgressBar::new(of).with_style(style).with_message(what.to_owned())
 }
 
+/// A bar over bytes.
+pub fn bytes(of: u64, what: &str) -> ProgressBar {
+    let template = "{msg:32!} {wide_bar:.cyan/blue} {bytes}/{total_bytes} {bytes_per_sec} {eta}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(of).with_style(style).with_message(what.to_owned())
+}
+
 /// A spinner for what has no known end.
 pub fn spinner(what: &str) -> ProgressBar {
     let template = "{spinner:.cyan} {msg} {elapsed}";

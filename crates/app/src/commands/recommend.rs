@@ -1,12 +1,13 @@
 //! `vitrina recommend`: one slate on the terminal.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{api::Api, say, say_json};
 use crate::{cli::Recommend, config::Config};
 
 pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Result<()> {
     let api = Api::open(&config)?;
+    api.read_catalog()?;
     let slate = api.post(
         "/v1/recommendations",
         &json!({
@@ -22,6 +23,11 @@ pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Resul
     if as_json {
         return say_json(&slate);
     }
+    say_slate(&slate)
+}
+
+/// The products of a slate as a table, with the parts of each score where they are told; notices go to standard error.
+pub fn say_slate(slate: &Value) -> anyhow::Result<()> {
     for item in slate["items"].as_array().into_iter().flatten() {
         let text = |key: &str| item[key].as_str().unwrap_or("").to_owned();
         say(format!(

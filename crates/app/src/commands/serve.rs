@@ -37,6 +37,9 @@ pub async fn serve(
         drain: Duration::from_millis(server.drain_ms),
     };
     let housekeeping = tokio::spawn(engine.clone().housekeeping());
+    let reading = tokio::spawn(engine.clone().keep_reading());
+    let indexing = tokio::spawn(engine.clone().follow_catalogue());
+    let listing = tokio::spawn(engine.clone().keep_listings());
     let stopping = engine.clone();
     let stop = async move {
         stop_signal().await;
@@ -56,6 +59,9 @@ pub async fn serve(
         tracing::warn!(connections = cut, "cut connections that did not finish in server.drain_ms");
     }
     housekeeping.await?;
+    reading.await?;
+    indexing.await?;
+    listing.await?;
     // The file is a hint; a stale one is recognised because the folder is not locked.
     let _ = fs::remove_file(Beacon::path(&engine.config));
     tracing::info!("stopped");

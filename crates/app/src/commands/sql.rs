@@ -20,6 +20,7 @@ pub fn run(config: Config, query: &str) -> anyhow::Result<()> {
     let tables = [
         Table { name: INTERACTIONS, schema: interactions_schema() },
         Table { name: PRODUCTS, schema: products_schema() },
+        Table { name: train::reviews::REVIEWS, schema: train::reviews::schema() },
     ];
     let rows = EmbeddedSql::open(lake, &tables, Options::default())?.query(query)?;
     say(pretty_format_batches(&rows)?)

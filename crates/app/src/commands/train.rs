@@ -9,18 +9,18 @@ use crate::{cli::Train, config::Config};
 
 pub fn run(config: Config, train: Train, as_json: bool) -> anyhow::Result<()> {
     let api = Api::open(&config)?;
-    let outcome = watched(&api, &json!({ "models": train.models, "set": train.set }))?;
+    let outcome = watched(&api, "/v1/train", &json!({ "models": train.models, "set": train.set }))?;
     if as_json { say_json(&outcome) } else { say(summary(&outcome)) }
 }
 
-/// Trains, with a bar for each step.
-pub fn watched(api: &Api, body: &Value) -> anyhow::Result<Value> {
+/// Has the job at `path` done, with a bar for each step.
+pub fn watched(api: &Api, path: &str, body: &Value) -> anyhow::Result<Value> {
     thread::scope(|scope| {
-        let training = scope.spawn(|| api.post("/v1/train", body));
+        let training = scope.spawn(|| api.post(path, body));
         let mut shown: Option<(String, indicatif::ProgressBar)> = None;
         while !training.is_finished() {
             thread::sleep(Duration::from_millis(100));
-            let Ok(state) = api.get("/v1/train") else { continue };
+            let Ok(state) = api.get(path) else { continue };
             let Some(name) = state["step"]["name"].as_str() else { continue };
             if shown.as_ref().is_none_or(|(current, _)| current != name) {
                 if let Some((_, bar)) = shown.take() {
@@ -36,7 +36,7 @@ pub fn watched(api: &Api, body: &Value) -> anyhow::Result<Value> {
         if let Some((_, bar)) = shown {
             bar.finish();
         }
-        training.join().unwrap_or_else(|_| anyhow::bail!("the training panicked; its message is above"))
+        training.join().unwrap_or_else(|_| anyhow::bail!("the job panicked; its message is above"))
     })
 }
 

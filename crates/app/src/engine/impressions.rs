@@ -1,10 +1,11 @@
-//! What we showed is an event like any other: slates become impressions in the log, after they were answered.
+//! What we showed is an event like any other: slates become impressions, and searches are recorded, in the log, after they were answered.
 
 use std::{sync::Arc, time::Duration};
 
 use domain::{Channel, EventKind, Line, Query, Slate};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
+use ulid::Ulid;
 
 use super::Engine;
 
@@ -22,13 +23,31 @@ impl Impressions {
         Self::default()
     }
 
+    /// What was searched for, and how many products it found; `false` when the queue is full. Searches of nobody are not recorded.
+    pub fn offer_search(&self, text: &str, query: &Query, results: usize) -> bool {
+        let Some(user) = query.user else { return true };
+        let mut raw = collect::RawEvent::new(EventKind::ProductsSearched, format!("search-{}", Ulid::new()));
+        raw.user_id = Some(user.to_string());
+        raw.anonymous_id = query.anonymous.map(|key| key.to_string());
+        raw.placement = Some(query.placement.to_string());
+        raw.timestamp = Some(query.now);
+        raw.details.query = Some(text.trim().to_owned());
+        raw.details.results = Some(u32::try_from(results).unwrap_or(u32::MAX));
+        self.push(raw)
+    }
+
+    fn push(&self, raw: collect::RawEvent) -> bool {
+        let mut waiting = self.waiting.lock();
+        let has_room = waiting.len() < WAITING_MAX;
+        if has_room {
+            waiting.push(raw);
+        }
+        has_room
+    }
+
     /// `false` when the queue is full. Slates for nobody, and empty ones, are nothing to record.
     pub fn offer(&self, query: &Query, slate: &Slate) -> bool {
         let Some(user) = query.user.filter(|_| !slate.items.is_empty()) else { return true };
-        let mut waiting = self.waiting.lock();
-        if waiting.len() >= WAITING_MAX {
-            return false;
-        }
         let id = slate.recommendation_id.to_string();
         let products =
             slate.items.iter().map(|item| Line { position: Some(item.position), ..Line::of(item.product_id.clone()) });
@@ -39,8 +58,7 @@ impl Impressions {
         raw.recommendation_id = Some(id);
         raw.timestamp = Some(query.now);
         raw.products = products.collect();
-        waiting.push(raw);
-        true
+        self.push(raw)
     }
 }
 

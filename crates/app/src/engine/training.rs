@@ -111,7 +111,7 @@ impl Engine {
         )?;
         if outcome.promoted {
             let models = ModelSet::load(&*self.stores.registry, &version)?;
-            self.swap(Some(std::sync::Arc::new(models)), false)?;
+            self.serve_models(models)?;
         }
         Ok(Trained { manifest: outcome.manifest, promoted: outcome.promoted, verdict: outcome.verdict })
     }

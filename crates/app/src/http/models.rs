@@ -7,6 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::ModelVersion;
 use serde::{Deserialize, Serialize};
 use store::Manifest;
+use train::pipeline::Step;
 use utoipa::ToSchema;
 
 use super::{
@@ -120,10 +121,15 @@ pub struct TrainingStep {
     of: u64,
 }
 
+impl From<Step> for TrainingStep {
+    fn from(Step { name, done, of }: Step) -> Self {
+        Self { name, done, of }
+    }
+}
+
 /// How far the training is that is under way.
 #[utoipa::path(get, path = "/v1/train", tag = "models", responses((status = 200, body = Training)))]
 pub async fn training(State(engine): State<Arc<Engine>>) -> Json<Training> {
-    let step = engine.training_step();
-    let step = step.map(|step| TrainingStep { name: step.name, done: step.done, of: step.of });
+    let step = engine.training_step().map(TrainingStep::from);
     Json(Training { running: engine.is_training(), step })
 }

@@ -7,6 +7,8 @@ use axum::{
 };
 use serde::Serialize;
 use store::StoreError;
+use text::sentiment::HeadError;
+use train::reviews::ReviewError;
 use utoipa::ToSchema;
 
 macro_rules! codes {
@@ -121,6 +123,12 @@ impl From<anyhow::Error> for Problem {
         let error = match error.downcast::<serve::SnapshotError>() {
             Ok(serve::SnapshotError::Store(error)) => return error.into(),
             Ok(broken @ serve::SnapshotError::Model { .. }) => return Self::new(Code::Conflict, broken.to_string()),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<ReviewError>() {
+            Ok(ReviewError::Store(error)) => return error.into(),
+            Ok(ReviewError::Head(HeadError::Text(error))) => return Self::internal(error),
+            Ok(ReviewError::Head(refused)) => return Self::parameter(refused),
             Err(error) => error,
         };
         if let Some(refused) = error.downcast_ref::<serve::ScorerError>() {

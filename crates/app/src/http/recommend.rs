@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
-use domain::{Currency, Filter, Filters, Money, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp};
+use domain::{
+    Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use serve::{Language, Snapshot, reason_text};
 use utoipa::{IntoParams, ToSchema};
@@ -144,7 +146,7 @@ pub struct Answer {
     recommendation_id: String,
     placement: String,
     items: Vec<Item>,
-    /// The highest source that gave a product: personal, item_to_item, category, trending, popular, catalog or empty
+    /// The highest source that gave a product: personal, item_to_item, segment, content, category, trending, popular, catalog or empty; of a search, search or empty
     strategy: String,
     model_version: Option<String>,
     /// Did the shopper's own history shape it?
@@ -214,6 +216,12 @@ pub struct NoticeBody {
     detail: String,
 }
 
+impl From<Notice> for NoticeBody {
+    fn from(Notice { code, detail }: Notice) -> Self {
+        Self { code, detail }
+    }
+}
+
 /// Products for a placement, with scores, sources and reasons.
 #[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
     responses((status = 200, body = Answer), (status = 400, body = Problem)))]
@@ -234,11 +242,6 @@ fn home() -> String {
 
 /// The request as a query, or the first thing that is wrong with it.
 fn query(engine: &Engine, request: &Request) -> Result<Query> {
-    let config = &engine.config.serve;
-    let n = request.n.unwrap_or(config.n);
-    if n == 0 || n > config.n_max {
-        return Err(Problem::parameter(format!("n must be 1 to {}, got {n}", config.n_max)));
-    }
     let Who { user, anonymous } = engine.who(request.user_id.as_deref(), request.anonymous_id.as_deref())?;
     let placement = if request.placement.is_empty() { home() } else { request.placement.clone() };
     Ok(Query {
@@ -249,10 +252,18 @@ fn query(engine: &Engine, request: &Request) -> Result<Query> {
         cart: ids("cart", &request.cart)?,
         filters: filters(&request.filters, engine.shop.currency)?,
         exclude: ids("exclude", &request.exclude)?,
-        n,
+        n: how_many(engine, request.n)?,
         explain: request.explain,
         now: engine.now(),
     })
+}
+
+/// So many products as the request wants, or the shop's default.
+pub(super) fn how_many(engine: &Engine, n: Option<usize>) -> Result<usize> {
+    let config = &engine.config.serve;
+    let n = n.unwrap_or(config.n);
+    let is_allowed = (1..=config.n_max).contains(&n);
+    if is_allowed { Ok(n) } else { Err(Problem::parameter(format!("n must be 1 to {}, got {n}", config.n_max))) }
 }
 
 fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
@@ -262,7 +273,7 @@ fn ids(field: &str, texts: &[String]) -> Result<Vec<ProductId>> {
     texts.iter().map(|text| ProductId::new(text).map_err(|e| Problem::parameter(format!("{field}: {e}")))).collect()
 }
 
-fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
+pub fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
     let money = |field: &str, amount: Option<f64>| {
         amount
             .map(|amount| {
@@ -272,19 +283,24 @@ fn filters(request: &RequestFilters, currency: Currency) -> Result<Filters> {
             })
             .transpose()
     };
-    let condition = request.condition.as_deref().filter(|text| !text.trim().is_empty());
-    let condition = condition.map(|text| Filter::parse(text, currency)).transpose();
     Ok(Filters {
         available: request.available.unwrap_or(true),
         categories: request.categories.clone(),
         brands: request.brands.clone(),
         price_min: money("price_min", request.price_min)?,
         price_max: money("price_max", request.price_max)?,
-        condition: condition.map_err(|error| Problem::parameter(format!("where: {error}")))?,
+        condition: condition(request.condition.as_deref(), currency)?,
     })
 }
 
-fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
+/// Of `where`, in the filter language; blank is none.
+pub(super) fn condition(text: Option<&str>, currency: Currency) -> Result<Option<Filter>> {
+    let text = text.filter(|text| !text.trim().is_empty());
+    let filter = text.map(|text| Filter::parse(text, currency)).transpose();
+    filter.map_err(|error| Problem::parameter(format!("where: {error}")))
+}
+
+pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
     let name_of = |id: &ProductId| snapshot.shelf.get(id).map(|product| product.name.clone());
     let items = slate
         .items
@@ -323,7 +339,7 @@ fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
         strategy: slate.strategy,
         model_version: slate.model_version.map(String::from),
         personalized: slate.personalized,
-        notices: slate.notices.into_iter().map(|n| NoticeBody { code: n.code, detail: n.detail }).collect(),
+        notices: slate.notices.into_iter().map(NoticeBody::from).collect(),
         dropped: slate.dropped.into_iter().collect(),
         freshest_event_at: slate.freshest_event_at,
     }
@@ -333,12 +349,16 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
     let (code, seed, category) = match reason {
         Reason::BecauseYouViewed { seed_product_id } => ("because_you_viewed", Some(seed_product_id), None),
         Reason::BecauseYouBought { seed_product_id } => ("because_you_bought", Some(seed_product_id), None),
+        Reason::BecauseYouLike { seed_product_id } => ("because_you_like", Some(seed_product_id), None),
         Reason::SimilarTo { seed_product_id } => ("similar_to", Some(seed_product_id), None),
+        Reason::Resembles { seed_product_id } => ("resembles", Some(seed_product_id), None),
         Reason::ForYou => ("for_you", None, None),
+        Reason::PopularInSegment => ("popular_in_segment", None, None),
         Reason::PopularInCategory { category } => ("popular_in_category", None, Some(category.clone())),
         Reason::TrendingNow => ("trending_now", None, None),
         Reason::Popular => ("popular", None, None),
         Reason::InCatalog => ("in_catalog", None, None),
+        Reason::MatchesSearch => ("matches_search", None, None),
     };
     let name = seed.and_then(name_of);
     let text = |language| reason_text(reason, name.as_deref(), language);

