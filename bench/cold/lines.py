@@ -2,18 +2,20 @@
 """Complete Journey as lines: `lines.py DATA FOLDER` writes products.jsonl and purchases.csv.
 
 Lines of quantity 0 are returns and notes of the till: left out, as `vitrina import` does. A purchase is user, row of products.jsonl (from 0),
-seconds since the epoch; products stand in the order of their numbers.
+seconds since the epoch. Products stand in a drawn order, so that a tenth of the lines is a tenth at random: the first is the test's, the
+second is what options were chosen on.
 """
 import json
 import pathlib
 import sys
 
+import numpy
 import pandas
 
 data, folder = map(pathlib.Path, sys.argv[1:3])
 lines = pandas.read_parquet(data / "transactions.parquet", columns=["household_id", "product_id", "quantity", "transaction_timestamp"])
 lines = lines[lines.quantity > 0].sort_values(["household_id", "transaction_timestamp"], kind="stable")
-bought = sorted(lines.product_id.unique())
+bought = numpy.random.default_rng(7).permutation(numpy.sort(lines.product_id.unique()))
 products = pandas.read_parquet(data / "products.parquet").set_index("product_id").reindex(bought)
 products = products.astype(object).where(products.notna(), None)
 

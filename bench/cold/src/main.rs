@@ -8,14 +8,13 @@ use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
-use models::cold::ColdMap;
-use models::linalg::Panels;
-use models::{FitContext, History, Interaction, Interactions, Neighbour, TrainingData, catalogue, ials, rank};
+use models::cold::{self, ColdMap};
+use models::{FitContext, History, Interaction, Interactions, Neighbour, TrainingData, catalogue, rank};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 use rayon::prelude::*;
 use text::cache::{FileCache, encode_cached};
 use text::words::Language;
-use text::{Bert, Nearest, Precision, Sparse, TextEncoder, TfIdf, TfIdfOptions, Unwatched, Vectors, centred};
+use text::{Bert, Nearest, Precision, Sparse, TfIdf, TfIdfOptions, Unwatched, Vectors, centred};
 
 #[derive(Debug, Parser)]
 #[command(about = "Recall of the buyers of products that training never saw")]
@@ -38,12 +37,15 @@ struct Cli {
     #[arg(long, default_value_t = 0.7)]
     attributes: f32,
     /// Most similar known products that the map hears
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, default_value_t = 64)]
     neighbours: usize,
     /// Sets the map's contrast instead of learning it
     #[arg(long)]
     contrast: Option<f32>,
-    /// Options of ials, KEY=VALUE
+    /// The model among whose products the cold ones are placed
+    #[arg(long, default_value = "ials")]
+    model: String,
+    /// Its options, KEY=VALUE
     #[arg(long, value_delimiter = ' ', default_value = "factors=512 epochs=6 alpha=0.1 regularization=0.3")]
     set: Vec<String>,
     #[arg(long, default_value_t = 7)]
@@ -65,7 +67,7 @@ const N_RESAMPLES: usize = 1000;
 fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let shop = Shop::read(&cli.data)?;
-    let split = Split::draw(&shop, cli.part, cli.seed)?;
+    let split = Split::new(&shop, cli.part)?;
     println!("{split}");
     let contents = contents(&shop, &cli)?;
     let judge = |name: &str, scores: &Scores| Judged::new(name, &split, scores);
@@ -133,27 +135,22 @@ struct Split {
 }
 
 impl Split {
-    /// Two tenths of the products by a seed: for validation the test tenth is out of sight, too.
-    fn draw(shop: &Shop, part: Part, seed: u64) -> anyhow::Result<Self> {
+    /// The first or the second tenth of the products, which stand in a drawn order: for validation the first is out of sight, too.
+    fn new(shop: &Shop, part: Part) -> anyhow::Result<Self> {
         let n_items = shop.products.len();
-        let mut order: Vec<u32> = (0..n_items as u32).collect();
-        order.shuffle(&mut StdRng::seed_from_u64(seed));
-        let tenth = n_items / 10;
-        let (mut cold, mut known) = match part {
-            Part::Test => (order[..tenth].to_vec(), order[tenth..].to_vec()),
-            Part::Validation => (order[tenth..2 * tenth].to_vec(), order[2 * tenth..].to_vec()),
+        let tenth = n_items as u32 / 10;
+        let cold = match part {
+            Part::Test => 0..tenth,
+            Part::Validation => tenth..2 * tenth,
         };
-        cold.sort_unstable();
-        known.sort_unstable();
+        let known = cold.end..n_items as u32;
         ensure!(cold.len() > K, "got {} cold products, wanted more than {K}", cold.len());
-        let place: HashMap<u32, u32> = cold.iter().copied().zip(0..).collect();
-        let is_known: Vec<bool> = (0..n_items as u32).map(|item| known.binary_search(&item).is_ok()).collect();
         let (mut cells, mut bought) = (Vec::new(), vec![Vec::new(); shop.n_users]);
         for &purchase in &shop.purchases {
-            if is_known[purchase.item as usize] {
+            if known.contains(&purchase.item) {
                 cells.push(purchase);
-            } else if let Some(&position) = place.get(&purchase.item) {
-                bought[purchase.user as usize].push(position);
+            } else if cold.contains(&purchase.item) {
+                bought[purchase.user as usize].push(purchase.item - cold.start);
             }
         }
         for products in &mut bought {
@@ -162,7 +159,7 @@ impl Split {
         }
         let train = Interactions::new(shop.n_users, n_items, &cells)?;
         let now = train.newest_timestamp();
-        Ok(Self { train, known, cold, bought, now })
+        Ok(Self { train, known: known.collect(), cold: cold.collect(), bought, now })
     }
 
     fn n_users(&self) -> usize {
@@ -310,14 +307,13 @@ fn content_similarity(contents: &[Vectors], split: &Split, bert: f32) -> Scores 
     })
 }
 
-/// Factors of the known products, the map to them, the cold products placed among them, the users folded in.
+/// Scores of the known products, and of the cold ones by their nearest.
 fn learned_map(contents: &[Vectors], split: &Split, cli: &Cli) -> anyhow::Result<Scores> {
     let start = Instant::now();
     let pairs = cli.set.iter().map(|pair| models::options::key_value(pair)).collect::<Result<Vec<_>, _>>();
     let pairs = pairs.map_err(anyhow::Error::msg)?;
-    let options = catalogue::find(ials::NAME)?.options(&pairs)?;
-    let model = ials::fit(&TrainingData::new(&split.train), &options, &FitContext::quiet(cli.seed))?;
-    println!("ials: {:.1} s", start.elapsed().as_secs_f64());
+    let model = catalogue::fit(&cli.model, &pairs, &TrainingData::new(&split.train), &FitContext::quiet(cli.seed))?;
+    println!("{}: {:.1} s", cli.model, start.elapsed().as_secs_f64());
 
     let mut nearest = Nearest::new(contents.first().map_or(0, |vectors| vectors.embedding.len()), cli.bert);
     split.known.iter().for_each(|&item| nearest.insert(item, contents[item as usize].clone()));
@@ -331,7 +327,7 @@ fn learned_map(contents: &[Vectors], split: &Split, cli: &Cli) -> anyhow::Result
     let sample: Vec<_> = sample.into_par_iter().take(LEARNED_FROM).map(|item| (item, neighbours(item))).collect();
     let found = start.elapsed().as_secs_f64();
     let start = Instant::now();
-    let learned = ColdMap::fit(&model, &sample)?;
+    let learned = ColdMap::fit(&*model, &sample)?;
     println!(
         "map: {learned:?}, neighbours of {} {found:.1} s, fit {:.3} s",
         sample.len(),
@@ -339,27 +335,21 @@ fn learned_map(contents: &[Vectors], split: &Split, cli: &Cli) -> anyhow::Result
     );
     let map = ColdMap { contrast: cli.contrast.unwrap_or(learned.contrast), ..learned };
 
-    let found: Vec<Vec<Neighbour>> = split.cold.par_iter().map(|&item| neighbours(item)).collect();
     let start = Instant::now();
-    let factors: Vec<Option<Vec<f32>>> = found.iter().map(|found| map.factors_of(&model, found)).collect();
-    let micros = start.elapsed().as_secs_f64() * 1e6 / factors.len() as f64;
+    let weights: Vec<Option<Vec<(u32, f32)>>> =
+        split.cold.par_iter().map(|&item| map.weights(&neighbours(item), model.n_items())).collect();
     println!(
-        "one product: {micros:.0} µs on one core; {} without factors",
-        factors.iter().filter(|f| f.is_none()).count()
+        "one product: {:.1} ms on all cores; {} are like nothing",
+        start.elapsed().as_secs_f64() * 1e3 / weights.len() as f64,
+        weights.iter().filter(|weights| weights.is_none()).count()
     );
-
-    // A product of which nothing is known has no score: last of all, below any that was scored.
-    let nothing = vec![0.0; model.width()];
-    let rows: Vec<f32> = factors.iter().flat_map(|row| row.as_ref().unwrap_or(&nothing)).copied().collect();
-    let panels = Panels::pack(&rows, model.width());
     Ok(Scores::by_user(split, |user, scores| {
         let items = split.train.history(user);
-        model.score_products(&[History { items: &items, now: split.now }], &panels, scores);
-        scores
-            .iter_mut()
-            .zip(&factors)
-            .filter(|(_, row)| row.is_none())
-            .for_each(|(score, _)| *score = f32::NEG_INFINITY);
+        let mut known = vec![0.0; model.n_items()];
+        model.score(&History { items: &items, now: split.now }, &mut known);
+        for (score, weights) in scores.iter_mut().zip(&weights) {
+            *score = weights.as_ref().map_or(f32::NEG_INFINITY, |weights| cold::score(weights, &known));
+        }
     }))
 }
 

@@ -1,23 +1,22 @@
-//! New products among the factors of a fitted model, by their content, so that they find their shoppers at once.
+//! New products among the known ones of a fitted model, by their content, so that they find their shoppers at once.
 //!
-//! Nobody dealt with a cold product, so nothing can be solved for it. But products of like content have like buyers: its
-//! factors are a kernel regression (Nadaraya, *On Estimating Regression*, 1964; Watson, *Smooth Regression Analysis*, 1964)
-//! on the known products that an index of contents finds nearest:
+//! Nobody dealt with a cold product, so nothing can be learned of it. But products of like content have like buyers: what a model would say of it
+//! is a kernel regression (Nadaraya, *On Estimating Regression*, 1964; Watson, *Smooth Regression Analysis*, 1964) on what the model says of
+//! the known products that an index of contents finds nearest:
 //!
 //! ```text
-//! h = s · Σ_i k_i h_i / √(Σ_i k_i),    k_i = max(0, similarity_i)^p
+//! score = Σ_i w_i score_i,    w_i = s · k_i / √(Σ_j k_j),    k_i = max(0, similarity_i)^p
 //! ```
 //!
-//! The root stands between a sum, which favours crowded shelves, and a mean, which trusts one distant neighbour as much as
-//! fifty near ones. `p` and `s` are learned from known products, each asked as if it were new. With its factors a cold
-//! product is scored and explained like any other: [`FactorModel::score_products`], [`FactorModel::explain_factors`].
+//! The root stands between a sum, which favours crowded shelves, and a mean, which trusts one distant neighbour as much as fifty near ones. `p` and
+//! `s` are learned from known products, each asked as if it were new. For a model of factors this places the product among them, as a sum is
+//! linear: `score = (Σ_i w_i h_i)ᵀ u`. It holds for every other model just so.
 
 use rayon::prelude::*;
 
-use crate::factors::FactorModel;
-use crate::{Error, Model, Neighbour, Result};
+use crate::{Error, History, HistoryItem, Model, Neighbour, Result};
 
-/// From the nearest known products by content to factors.
+/// From the nearest known products by content to what a model says of a product.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ColdMap {
     /// p: how much more the nearest say than those farther off.
@@ -27,18 +26,21 @@ pub struct ColdMap {
 }
 
 /// Contrasts tried.
-const CONTRASTS: [f32; 6] = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0];
+const CONTRASTS: [f32; 7] = [1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0];
+/// Histories of one product each, by whose scores products are told apart.
+const N_PROBES: usize = 256;
 
 impl ColdMap {
-    /// Learns from known products: each with its nearest other products by content, itself not among them. A few
-    /// thousand, drawn at random, are enough. For each contrast the scale is the least-squares one in closed form; the
-    /// contrast that leaves the least squared error of the factors is kept.
+    /// Learns from known products: each with its nearest other products by content, itself not among them. A few thousand, drawn at random, are
+    /// enough. For each contrast the scale is the least-squares one in closed form; the contrast that leaves the least squared error of the
+    /// scores is kept. Scores are those of `N_PROBES` histories that have one product each.
     ///
     /// # Errors
-    /// When none of the products has factors and like products that have some: there is nothing to learn from.
-    pub fn fit(model: &FactorModel, known: &[(u32, Vec<Neighbour>)]) -> Result<Self> {
+    /// When none of the products has a score and like products that have some: there is nothing to learn from.
+    pub fn fit(model: &dyn Model, known: &[(u32, Vec<Neighbour>)]) -> Result<Self> {
+        let probes = Probes::of(model);
         let maps: Vec<(f64, Self)> =
-            CONTRASTS.par_iter().filter_map(|&contrast| Self::with_contrast(model, known, contrast)).collect();
+            CONTRASTS.par_iter().filter_map(|&contrast| Self::with_contrast(&probes, known, contrast)).collect();
         let best = maps.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
         best.map(|(_, map)| map).ok_or_else(|| {
             Error::Data(format!("got {} known products, wanted some that are like others by content", known.len()))
@@ -46,32 +48,74 @@ impl ColdMap {
     }
 
     /// `min_s Σ ‖h − s ĥ‖² = Σ ‖h‖² − (Σ hᵀĥ)² / Σ ‖ĥ‖²` at `s = Σ hᵀĥ / Σ ‖ĥ‖²`: what is taken away, and the map.
-    fn with_contrast(model: &FactorModel, known: &[(u32, Vec<Neighbour>)], contrast: f32) -> Option<(f64, Self)> {
+    fn with_contrast(probes: &Probes, known: &[(u32, Vec<Neighbour>)], contrast: f32) -> Option<(f64, Self)> {
         let unscaled = Self { contrast, scale: 1.0 };
         let (mut product, mut square) = (0.0, 0.0);
-        for (item, neighbours) in known.iter().filter(|(item, _)| (*item as usize) < model.n_items()) {
-            let Some(guess) = unscaled.factors_of(model, neighbours) else { continue };
-            product += dot(model.factors_of(*item), &guess);
+        for (item, neighbours) in known.iter().filter(|(item, _)| (*item as usize) < probes.n_items) {
+            let Some(weights) = unscaled.weights(neighbours, probes.n_items) else { continue };
+            let guess = probes.weighted(&weights);
+            product += dot(probes.of_item(*item), &guess);
             square += dot(&guess, &guess);
         }
         let scale = (product / square) as f32;
         (product > 0.0 && scale.is_finite()).then_some((product * product / square, Self { contrast, scale }))
     }
 
-    /// The factors of a product from the known products nearest to it by content; `None` when none is like it, for then
-    /// nothing is known of it. Neighbours that the model does not have say nothing.
-    pub fn factors_of(&self, model: &FactorModel, neighbours: &[Neighbour]) -> Option<Vec<f32>> {
-        let (mut sum, mut weights) = (vec![0.0; model.width()], 0.0);
-        for &Neighbour { item, similarity } in neighbours {
-            // Not true of NaN either.
-            if similarity > 0.0 && (item as usize) < model.n_items() {
-                let weight = similarity.min(1.0).powf(self.contrast);
-                weights += weight;
-                sum.iter_mut().zip(model.factors_of(item)).for_each(|(sum, x)| *sum += weight * x);
-            }
+    /// The weights of the known products nearest to a product by content, of `n_items` that the model has; `None` when none is like it, for
+    /// then nothing is known of it.
+    pub fn weights(&self, neighbours: &[Neighbour], n_items: usize) -> Option<Vec<(u32, f32)>> {
+        // Not true of NaN either.
+        let like = |near: &&Neighbour| near.similarity > 0.0 && (near.item as usize) < n_items;
+        let kernel = |near: &Neighbour| (near.item, near.similarity.min(1.0).powf(self.contrast));
+        let mut weights: Vec<(u32, f32)> = neighbours.iter().filter(like).map(kernel).collect();
+        let scale = self.scale / weights.iter().map(|(_, k)| k).sum::<f32>().sqrt();
+        weights.iter_mut().for_each(|(_, k)| *k *= scale);
+        scale.is_finite().then_some(weights)
+    }
+}
+
+/// What the model says of a product with these weights to a history of which it says `scores`; `-inf` where it can say nothing of any neighbour.
+pub fn score(weights: &[(u32, f32)], scores: &[f32]) -> f32 {
+    let known = weights.iter().map(|&(item, weight)| weight * scores[item as usize]).filter(|score| score.is_finite());
+    known.reduce(|sum, score| sum + score).unwrap_or(f32::NEG_INFINITY)
+}
+
+/// For each product a row of its scores in the probes.
+struct Probes {
+    n_items: usize,
+    width: usize,
+    values: Vec<f32>,
+}
+
+impl Probes {
+    fn of(model: &dyn Model) -> Self {
+        let n_items = model.n_items();
+        let width = n_items.min(N_PROBES);
+        let scored: Vec<Vec<f32>> = (0..width)
+            .into_par_iter()
+            .map(|probe| {
+                let item = (probe * n_items / width) as u32;
+                let mut scores = vec![0.0; n_items];
+                model
+                    .score(&History { items: &[HistoryItem { item, weight: 1.0, timestamp: 0 }], now: 0 }, &mut scores);
+                scores
+            })
+            .collect();
+        let row =
+            |item: usize| scored.iter().map(move |scores| if scores[item].is_finite() { scores[item] } else { 0.0 });
+        Self { n_items, width, values: (0..n_items).flat_map(row).collect() }
+    }
+
+    fn of_item(&self, item: u32) -> &[f32] {
+        &self.values[item as usize * self.width..][..self.width]
+    }
+
+    fn weighted(&self, weights: &[(u32, f32)]) -> Vec<f32> {
+        let mut sum = vec![0.0; self.width];
+        for &(item, weight) in weights {
+            sum.iter_mut().zip(self.of_item(item)).for_each(|(sum, x)| *sum += weight * x);
         }
-        let scale = self.scale / weights.sqrt();
-        scale.is_finite().then(|| sum.iter().map(|x| scale * x).collect())
+        sum
     }
 }
 
@@ -82,9 +126,8 @@ fn dot(x: &[f32], y: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::linalg::Panels;
     use crate::rank::top_k;
-    use crate::{FitContext, History, HistoryItem, Interaction, Interactions, Model, TrainingData, catalogue, ials};
+    use crate::{FitContext, Interaction, Interactions, TrainingData, catalogue};
 
     const N_STYLES: u32 = 6;
     const N_USERS: u32 = 60;
@@ -98,9 +141,12 @@ mod tests {
         Interactions::new(N_USERS as usize, N_KNOWN as usize, &cells).unwrap()
     }
 
-    fn model() -> FactorModel {
-        let options = catalogue::find("ials").unwrap().options(&[("factors", "8"), ("regularization", "0.1")]).unwrap();
-        ials::fit(&TrainingData::new(&log()), &options, &FitContext::quiet(1)).unwrap()
+    const IALS: (&str, &[(&str, &str)]) = ("ials", &[("factors", "8"), ("regularization", "0.1")]);
+    const OTHERS: [(&str, &[(&str, &str)]); 3] =
+        [("item-knn", &[]), ("ease", &[]), ("hybrid", &[("sources", "popular,item-knn")])];
+
+    fn model((name, options): (&str, &[(&str, &str)])) -> Box<dyn Model> {
+        catalogue::fit(name, options, &TrainingData::new(&log()), &FitContext::quiet(1)).unwrap()
     }
 
     /// Contents are near within a style and, less so, between a style and the next.
@@ -114,83 +160,69 @@ mod tests {
         others.map(|item| Neighbour { item, similarity: similarity(item) }).collect()
     }
 
-    fn learned(model: &FactorModel) -> ColdMap {
+    fn learned(model: &dyn Model) -> ColdMap {
         ColdMap::fit(model, &(0..N_KNOWN).map(|item| (item, neighbours(item))).collect::<Vec<_>>()).unwrap()
     }
 
-    fn history(item: u32) -> [HistoryItem; 1] {
-        [HistoryItem { item, weight: 1.0, timestamp: 0 }]
+    fn scores(model: &dyn Model, item: u32) -> Vec<f32> {
+        let mut scores = vec![f32::NAN; N_KNOWN as usize];
+        model.score(&History { items: &[HistoryItem { item, weight: 1.0, timestamp: 0 }], now: 0 }, &mut scores);
+        scores
     }
 
     #[test]
-    fn a_cold_product_finds_those_who_like_its_style() {
-        let model = model();
-        let map = learned(&model);
-        assert!(map.contrast > 1.0, "the next style is half as like, its buyers are not: {map:?}");
-        let cold: Vec<f32> = (0..4 * N_STYLES)
-            .flat_map(|product| map.factors_of(&model, &neighbours(N_KNOWN + product)).unwrap())
-            .collect();
-        let cold = Panels::pack(&cold, model.width());
-        for user in 0..N_STYLES {
-            let items = history(user);
-            let mut scores = vec![f32::NAN; cold.len()];
-            model.score_products(&[History { items: &items, now: 0 }], &cold, &mut scores);
-            let best = top_k(&scores, 4);
-            assert!(best.iter().all(|(product, _)| product % N_STYLES == user), "user of style {user}: {best:?}");
+    fn a_cold_product_finds_those_who_like_its_style_whatever_the_model() {
+        for named in OTHERS.into_iter().chain([IALS]) {
+            let model = model(named);
+            let map = learned(&*model);
+            assert!(map.contrast > 1.0, "the next style is half as like, its buyers are not: {named:?} {map:?}");
+            for user in 0..N_STYLES {
+                let known = scores(&*model, user);
+                let cold = (0..4 * N_STYLES).map(|product| {
+                    score(&map.weights(&neighbours(N_KNOWN + product), N_KNOWN as usize).unwrap(), &known)
+                });
+                let best = top_k(&cold.collect::<Vec<f32>>(), 4);
+                assert!(best.iter().all(|(item, _)| item % N_STYLES == user), "{named:?}, style {user}: {best:?}");
+            }
         }
     }
 
     #[test]
-    fn scores_stand_beside_those_of_known_products_and_explain_themselves() {
-        let model = model();
-        let factors = learned(&model).factors_of(&model, &neighbours(N_KNOWN)).unwrap();
-        let items = [history(0)[0], history(7)[0]];
-        let history = History { items: &items, now: 0 };
-        let (mut cold, mut known) = ([0.0], vec![0.0; N_KNOWN as usize]);
-        model.score_products(&[history], &Panels::pack(&factors, model.width()), &mut cold);
-        model.score(&history, &mut known);
-        assert!((cold[0] / known[6] - 1.0).abs() < 0.3, "cold {}, of the same style {}", cold[0], known[6]);
-        let contributions = model.explain_factors(&history, &factors);
-        assert_eq!(contributions[0].item, Some(0), "the one of the same style says most: {contributions:?}");
-        let sum: f32 = contributions.iter().map(|share| share.value).sum();
-        assert!((sum - cold[0]).abs() < 1e-4, "{sum} {}", cold[0]);
+    fn scores_stand_beside_those_of_known_products() {
+        let model = model(IALS);
+        let weights = learned(&*model).weights(&neighbours(N_KNOWN), N_KNOWN as usize).unwrap();
+        let known = scores(&*model, 0);
+        let cold = score(&weights, &known);
+        assert!((cold / known[6] - 1.0).abs() < 0.3, "cold {cold}, of the same style {}", known[6]);
     }
 
     #[test]
     fn weighs_neighbours_by_hand() {
-        let model = model();
         let map = ColdMap { contrast: 2.0, scale: 3.0 };
         let near = |item, similarity| Neighbour { item, similarity };
-        let got = map.factors_of(&model, &[near(0, 1.0), near(1, 0.5)]).unwrap();
-        // 3 · (1 · h₀ + ¼ · h₁) / √(1 + ¼)
-        for ((got, x), y) in got.iter().zip(model.factors_of(0)).zip(model.factors_of(1)) {
-            assert!((got - 3.0 * (x + 0.25 * y) / 1.25f32.sqrt()).abs() < 1e-6);
-        }
+        // 3 · (1 · 5 + ¼ · 8) / √(1 + ¼)
+        let weights = map.weights(&[near(0, 1.0), near(1, 0.5)], 2).unwrap();
+        assert!((score(&weights, &[5.0, 8.0]) - 21.0 / 1.25f32.sqrt()).abs() < 1e-5);
+        let half = score(&weights, &[5.0, f32::NEG_INFINITY]);
+        assert!((half - 15.0 / 1.25f32.sqrt()).abs() < 1e-5, "who can't be scored says nothing: {half}");
+        assert_eq!(score(&weights, &[f32::NEG_INFINITY; 2]), f32::NEG_INFINITY);
     }
 
     #[test]
-    fn what_is_like_nothing_has_no_factors_and_nothing_is_ever_nan() {
-        let model = model();
+    fn of_what_is_like_nothing_nothing_is_known_and_nothing_is_ever_nan() {
+        let model = model(IALS);
         let near = |item, similarity| Neighbour { item, similarity };
-        let map = learned(&model);
+        let map = learned(&*model);
+        let n_items = N_KNOWN as usize;
         let nothing = [vec![], vec![near(0, 0.0), near(1, -0.5)], vec![near(0, f32::NAN)], vec![near(9999, 1.0)]];
         for neighbours in nothing {
-            assert_eq!(map.factors_of(&model, &neighbours), None, "{neighbours:?}");
+            assert_eq!(map.weights(&neighbours, n_items), None, "{neighbours:?}");
         }
         let strange = [near(0, f32::MIN_POSITIVE), near(1, f32::INFINITY), near(2, 1e-20), near(3, f32::NAN)];
-        assert!(map.factors_of(&model, &strange).unwrap().iter().all(|x| x.is_finite()));
-        assert!(map.factors_of(&model, &[near(0, 1e-20)]).is_none_or(|factors| factors.iter().all(|x| x.is_finite())));
-        let error = ColdMap::fit(&model, &[(0, vec![])]).unwrap_err().to_string();
+        assert!(map.weights(&strange, n_items).unwrap().iter().all(|(_, weight)| weight.is_finite()));
+        let faint = map.weights(&[near(0, 1e-20)], n_items);
+        assert!(faint.is_none_or(|weights| weights.iter().all(|(_, weight)| weight.is_finite())));
+        let error = ColdMap::fit(&*model, &[(0, vec![])]).unwrap_err().to_string();
         assert!(error.contains("wanted some that are like others"), "{error}");
-    }
-
-    #[test]
-    fn a_blend_has_the_factors_of_its_source() {
-        let fit = |name, sources| {
-            let options: &[(&str, &str)] = &[("sources", sources)];
-            catalogue::fit(name, options, &TrainingData::new(&log()), &FitContext::quiet(1)).unwrap()
-        };
-        assert_eq!(fit("hybrid", "popular,ials").factors().map(|factors| factors.name()), Some("ials"));
-        assert!(fit("hybrid", "popular,item-knn").factors().is_none());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::factors::FactorModel;
 use crate::{Error, Features, History, Interactions, Result, Tensors};
 
 /// A fitted model. It ranks all products for a history, so a user who came after training is no special case.
@@ -45,12 +44,6 @@ pub trait Model: Send + Sync {
     /// Products that go with `item`, best first, at most `n`. Empty when the model knows none.
     fn neighbours(&self, _item: u32, _n: usize) -> Vec<Neighbour> {
         Vec::new()
-    }
-
-    /// Product factors, where the model has some or is made of one that has: what cold products are placed among
-    /// ([`cold`](crate::cold)).
-    fn factors(&self) -> Option<&FactorModel> {
-        None
     }
 
     /// Everything needed to be this model again: see [`catalogue::load`](crate::catalogue::load).

@@ -165,7 +165,8 @@ impl Engine {
         };
         self.metrics.content_products.set(next.len() as i64);
         self.metrics.content_encoded.set(next.n_encoded() as i64);
-        self.swap(|snapshot| Ok(Snapshot::clone(snapshot).with_content(Arc::new(next))))
+        self.swap(|snapshot| Ok(Snapshot::clone(snapshot).with_content(Arc::new(next))))?;
+        self.place_newcomers()
     }
 }
 
@@ -193,6 +194,8 @@ pub struct ContentStatus {
     products: usize,
     /// Of them, those whose meaning the encoder has read
     encoded: usize,
+    /// Products that no model knows and that find their shoppers by their texts
+    newcomers: usize,
     /// The text encoder; absent where words alone decide
     #[serde(skip_serializing_if = "Option::is_none")]
     encoder: Option<String>,
@@ -202,10 +205,12 @@ pub struct ContentStatus {
 
 impl ContentStatus {
     pub fn of(engine: &Engine) -> Self {
-        let content: Arc<Content> = engine.snapshot().content.clone();
+        let snapshot = engine.snapshot();
+        let content: &Content = &snapshot.content;
         Self {
             products: content.len(),
             encoded: content.n_encoded(),
+            newcomers: snapshot.newcomers.len(),
             encoder: content.encoder().map(str::to_owned),
             progress: engine.reading_progress(),
         }

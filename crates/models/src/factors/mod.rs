@@ -119,42 +119,11 @@ impl FactorModel {
         &self.item_factors
     }
 
-    /// Of a known product.
-    pub fn factors_of(&self, item: u32) -> &[f32] {
-        &self.item_factors[item as usize * self.width..(item as usize + 1) * self.width]
-    }
-
     /// The factors of a user with this history: the exact solution of the least-squares problem for that one row.
     pub fn fold_in(&self, history: &History<'_>) -> Vec<f32> {
         let mut factors = vec![0.0; self.width];
         self.fold_in_to(history, &mut factors);
         factors
-    }
-
-    /// Scores of other products than the model's own for many histories, as [`score_batch`](Model::score_batch) has them:
-    /// whatever has factors can be scored. `scores` has a row of `products.len()` numbers for each history.
-    pub fn score_products(&self, histories: &[History<'_>], products: &Panels, scores: &mut [f32]) {
-        let mut factors = vec![0.0; histories.len() * self.width];
-        let known: Vec<bool> = histories
-            .iter()
-            .zip(factors.chunks_exact_mut(self.width))
-            .map(|(history, row)| self.fold_in_to(history, row))
-            .collect();
-        products.product(&factors, scores);
-        for (known, scores) in known.into_iter().zip(scores.chunks_exact_mut(products.len().max(1))) {
-            if !known {
-                scores.fill(f32::NEG_INFINITY);
-            }
-        }
-    }
-
-    /// Why a product with these factors gets its score: as [`explain`](Model::explain) says of the model's own.
-    pub fn explain_factors(&self, history: &History<'_>, factors: &[f32]) -> Vec<Contribution> {
-        let (items, weights) = self.observations(history);
-        let observed = self.observed(&items, &weights);
-        let values = Arch::new().dispatch(Explain { fixed: &self.fixed(), observed, h: factors });
-        let contribution = |(&item, value)| Contribution { model: self.name, item: Some(item), value };
-        by_size(items.iter().zip(values).map(contribution).collect())
     }
 
     /// Whether there was anything to fold in.
@@ -185,6 +154,10 @@ impl FactorModel {
     fn fixed(&self) -> Fixed<'_> {
         Fixed { rows: &self.item_factors, width: self.width, unobserved: &self.unobserved }
     }
+
+    fn item_row(&self, item: u32) -> &[f32] {
+        &self.item_factors[item as usize * self.width..(item as usize + 1) * self.width]
+    }
 }
 
 impl Model for FactorModel {
@@ -201,18 +174,34 @@ impl Model for FactorModel {
     }
 
     fn score_batch(&self, histories: &[History<'_>], scores: &mut [f32]) {
-        self.score_products(histories, &self.panels, scores);
+        let mut factors = vec![0.0; histories.len() * self.width];
+        let known: Vec<bool> = histories
+            .iter()
+            .zip(factors.chunks_exact_mut(self.width))
+            .map(|(history, row)| self.fold_in_to(history, row))
+            .collect();
+        self.panels.product(&factors, scores);
+        for (known, scores) in known.into_iter().zip(scores.chunks_exact_mut(self.n_items.max(1))) {
+            if !known {
+                scores.fill(f32::NEG_INFINITY);
+            }
+        }
     }
 
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
         if item as usize >= self.n_items {
             return Vec::new();
         }
-        self.explain_factors(history, self.factors_of(item))
-    }
-
-    fn factors(&self) -> Option<&FactorModel> {
-        Some(self)
+        let (items, weights) = self.observations(history);
+        let observed = self.observed(&items, &weights);
+        let values = Arch::new().dispatch(Explain { fixed: &self.fixed(), observed, h: self.item_row(item) });
+        by_size(
+            items
+                .iter()
+                .zip(values)
+                .map(|(&item, value)| Contribution { model: self.name, item: Some(item), value })
+                .collect(),
+        )
     }
 
     /// By the cosine of the factors.

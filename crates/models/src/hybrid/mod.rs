@@ -14,7 +14,6 @@ mod weighted;
 
 use self::learned::Learned;
 use self::shortlist::Judged;
-use crate::factors::FactorModel;
 use crate::model::by_size;
 use crate::options::OptionSpec;
 use crate::validation::{HeldOut, moment_at};
@@ -237,10 +236,6 @@ impl Model for Hybrid {
 
     fn neighbours(&self, item: u32, n: usize) -> Vec<Neighbour> {
         self.sources.iter().map(|s| s.neighbours(item, n)).find(|list| !list.is_empty()).unwrap_or_default()
-    }
-
-    fn factors(&self) -> Option<&FactorModel> {
-        self.sources.iter().find_map(|source| source.factors())
     }
 
     fn tensors(&self) -> Tensors {
