@@ -1,5 +1,6 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
+mod background;
 mod content;
 mod impressions;
 mod listings;
@@ -62,6 +63,7 @@ pub struct Engine {
     queries: Arc<LiveQueries>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
+    background: background::Background,
     reading: content::Reading,
     reviews: reviews::Reviews,
     /// How often new products were shown to find out who likes them.
@@ -135,6 +137,7 @@ impl Engine {
             queries,
             live,
             snapshot: ArcSwap::default(),
+            background: background::Background::new()?,
             reading: content::Reading::new(),
             reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
             explored: newcomers::open_ledger(&*stores.settings)?,

@@ -144,7 +144,8 @@ impl Engine {
             self.take_content(&shelf, Some((&encoder, cache)))?;
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let encoded = encode_cached(&*encoder, cache, &texts, &Followed { engine: self, progress });
+        let followed = Followed { engine: self, progress };
+        let encoded = self.background.reading.install(|| encode_cached(&*encoder, cache, &texts, &followed));
         self.reading.progress.lock().encoding = None;
         self.take_content(&shelf, Some((&encoder, cache)))?;
         match encoded {
@@ -156,11 +157,11 @@ impl Engine {
     fn take_content(&self, shelf: &Shelf, known: Option<(&Arc<Bert>, &FileCache)>) -> store::Result<()> {
         let now = self.snapshot().content.clone();
         let next = match known {
-            None => now.next(shelf, None),
+            None => self.background.reading.install(|| now.next(shelf, None)),
             Some((bert, cache)) => {
                 let embedding = |text: &str| cache.get(&content_hash(text)).map(<[f32]>::to_vec);
                 let encoded = content::Encoded { encoder: bert.id(), width: bert.width(), embedding: &embedding };
-                now.next(shelf, Some(encoded))
+                self.background.reading.install(|| now.next(shelf, Some(encoded)))
             }
         };
         self.metrics.content_products.set(next.len() as i64);

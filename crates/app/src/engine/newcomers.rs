@@ -41,7 +41,7 @@ impl Engine {
     /// Places the new products of the snapshot among those that its models know.
     pub(super) fn place_newcomers(&self) -> Result<(), StoreError> {
         let snapshot = self.snapshot();
-        let newcomers = Arc::new(snapshot.newcomers.next(&snapshot));
+        let newcomers = Arc::new(self.background.reading.install(|| snapshot.newcomers.next(&snapshot)));
         self.metrics.newcomers.set(newcomers.len() as i64);
         self.explored.keep(&newcomers);
         self.swap(|now| Ok(now.clone().with_newcomers(newcomers)))
