@@ -85,6 +85,8 @@ pub struct Serve {
     pub n_max: usize,
     pub recommend_purchased: bool,
     pub hide_duplicates: bool,
+    pub explore_share: f32,
+    pub explore_times: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -183,6 +185,9 @@ impl Config {
         }
         if self.serve.n == 0 || self.serve.n > self.serve.n_max || self.serve.n_max > 1000 {
             bail!("serve.n ({}) must be 1 to serve.n_max ({}), and that at most 1000", self.serve.n, self.serve.n_max);
+        }
+        if !(0.0..=1.0).contains(&self.serve.explore_share) {
+            bail!("serve.explore_share must be 0 to 1, got {}", self.serve.explore_share);
         }
         let Search { personal_weight, popular_weight, queries_users_min } = self.search;
         if ![personal_weight, popular_weight].iter().all(|weight| (0.0..=10.0).contains(weight)) {

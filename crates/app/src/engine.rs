@@ -1,8 +1,10 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
+mod background;
 mod content;
 mod impressions;
 mod listings;
+mod newcomers;
 mod reviews;
 mod scorers;
 mod search;
@@ -24,7 +26,7 @@ use features::Profile;
 use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
 use privacy::{Erasure, ErasureRequest, KeyFile, Pseudonyms};
-use serve::{ModelSet, Policy, Question, Shelf, Shopper, Snapshot};
+use serve::{Ledger, ModelSet, Policy, Question, Shelf, Shopper, Snapshot};
 use store::{
     AuditEntry, Follower, Receipt, ShopStores, StoreError,
     embedded::{Options, Stores},
@@ -61,8 +63,11 @@ pub struct Engine {
     queries: Arc<LiveQueries>,
     live: Arc<Live>,
     snapshot: ArcSwap<Snapshot>,
+    background: background::Background,
     reading: content::Reading,
     reviews: reviews::Reviews,
+    /// How often new products were shown to find out who likes them.
+    explored: Ledger,
     /// Held while a snapshot is made, so that a model and a catalogue change can't undo each other.
     swapping: Mutex<()>,
     /// Held while the listings are read, so that nobody reads the same shelf twice.
@@ -132,8 +137,10 @@ impl Engine {
             queries,
             live,
             snapshot: ArcSwap::default(),
+            background: background::Background::new()?,
             reading: content::Reading::new(),
             reviews: reviews::Reviews::open(&*stores.lake, &*stores.settings),
+            explored: newcomers::open_ledger(&*stores.settings)?,
             swapping: Mutex::new(()),
             reading_listings: Mutex::new(()),
             lake_guard: Mutex::new(()),
@@ -180,17 +187,23 @@ impl Engine {
         let started = Instant::now();
         let snapshot = self.snapshot();
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
-        let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let config = &self.config.serve;
-        let policy =
-            Policy { recommend_purchased: config.recommend_purchased, hide_duplicates: config.hide_duplicates };
+        let ulid = Ulid::new();
+        let id = RecommendationId::new(ulid.to_string()).expect("a ULID is a valid id");
+        let policy = Policy {
+            recommend_purchased: self.config.serve.recommend_purchased,
+            hide_duplicates: self.config.serve.hide_duplicates,
+            exploration: self.exploration(ulid),
+        };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
             self.metrics.scorer_failures.inc();
         }
-        if !preview && !self.impressions.offer(query, &slate) {
-            self.metrics.impressions_dropped.inc();
+        if !preview {
+            self.explored(&slate);
+            if !self.impressions.offer(query, &slate) {
+                self.metrics.impressions_dropped.inc();
+            }
         }
         (slate, snapshot)
     }
@@ -214,7 +227,9 @@ impl Engine {
 
     fn serve_models(&self, models: ModelSet) -> Result<(), StoreError> {
         self.metrics.model_swapped(models.created_at.map_or(0, Timestamp::seconds));
-        self.swap(|now| Ok(now.renewed(Arc::new(models), now.shelf.clone())))
+        self.swap(|now| Ok(now.renewed(Arc::new(models), now.shelf.clone())))?;
+        self.reading.changed();
+        Ok(())
     }
 
     pub fn refresh_shelf(&self) -> Result<(), StoreError> {
@@ -435,6 +450,7 @@ impl Engine {
     pub fn save(&self) -> Result<(), StoreError> {
         self.tally.save(&*self.stores.settings)?;
         self.queries.save(&*self.stores.settings)?;
+        self.save_ledger()?;
         self.stores.profiles.flush()
     }
 

@@ -58,6 +58,8 @@ pub struct Metrics {
     pub content_products: Gauge,
     pub content_encoded: Gauge,
     pub duplicate_groups: Gauge,
+    pub newcomers: Gauge,
+    pub explored: Counter,
     pub log_head: Gauge,
     pub model_created_timestamp_seconds: Gauge,
     pub model_swaps: Counter,
@@ -88,6 +90,8 @@ impl Default for Metrics {
             content_products: Gauge::default(),
             content_encoded: Gauge::default(),
             duplicate_groups: Gauge::default(),
+            newcomers: Gauge::default(),
+            explored: Counter::default(),
             log_head: Gauge::default(),
             model_created_timestamp_seconds: Gauge::default(),
             model_swaps: Counter::default(),
@@ -150,6 +154,12 @@ impl Default for Metrics {
             "Of them, those that the text encoder has read; 0 without an encoder",
             metrics.content_encoded.clone(),
         );
+        registry.register(
+            "newcomers",
+            "Products that no model knows and that are placed by their texts",
+            metrics.newcomers.clone(),
+        );
+        registry.register("explored", "Places of slates that new products got to be tried", metrics.explored.clone());
         registry.register(
             "duplicate_groups",
             "Products that are listed more than once, as last read",

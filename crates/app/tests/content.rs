@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Server, view};
+use common::{Server, checkerboard, view};
 use serde_json::{Value, json};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/text-model");
@@ -81,6 +81,39 @@ fn without_an_encoder_words_serve_and_say_so() {
     assert_eq!(server.send("GET", "/v1/products/z4/similar", b"").problem(), (404, "not_found".to_owned()));
     assert_eq!(server.send("GET", "/v1/products/z1/similar?by=colour", b"").problem().0, 400);
     assert_eq!(server.send("POST", "/v1/text/reload", b"").problem(), (409, "conflict".to_owned()));
+}
+
+#[test]
+fn a_product_added_a_second_ago_is_shown_to_those_who_like_its_kind_and_tried_on_others_a_few_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let explore = [("VITRINA__SERVE__EXPLORE_SHARE", "1"), ("VITRINA__SERVE__EXPLORE_TIMES", "3")];
+    let server = Server::start_with(dir.path(), &explore);
+    checkerboard(&server, 40, 10);
+    server.post("/v1/train", &json!({ "models": ["popular", "item-knn", "ials"] }));
+    let new = json!({ "product_id": "p99", "name": "Producto 99", "category": "Par", "price": 13 });
+    server.call("PUT", "/v1/products", &new);
+    await_status(&server, |content| content["newcomers"] == 1);
+
+    let slate = |server: &Server, user: &str, n: usize, preview: bool| {
+        server.post("/v1/recommendations", &json!({ "user_id": user, "n": n, "preview": preview }))["items"].take()
+    };
+    let place = |slate: &Value, id: &str| slate.as_array().unwrap().iter().position(|item| item["product_id"] == id);
+    let (even, odd) = (slate(&server, "u0", 11, true), slate(&server, "u1", 11, true));
+    assert!(place(&even, "p99") < place(&even, "p3") && place(&even, "p99").is_some(), "{even}");
+    assert!(place(&odd, "p99") > place(&odd, "p3"), "{odd}");
+    assert_eq!(even[place(&even, "p99").unwrap()]["source"], "personal");
+
+    let tries = |server: &Server, n: usize| -> Vec<bool> {
+        (0..n).map(|_| slate(server, "u1", 3, false)[2]["source"] == "exploration").collect()
+    };
+    assert_eq!(slate(&server, "u1", 3, true)[2]["product_id"], "p99", "a preview costs nothing");
+    assert_eq!(tries(&server, 5), [true, true, true, false, false]);
+    let metrics = String::from_utf8(server.send("GET", "/metrics", b"").body).unwrap();
+    assert!(metrics.contains("vitrina_explored_total 3") && metrics.contains("vitrina_newcomers 1"), "{metrics}");
+    server.stop();
+    let server = Server::start_with(dir.path(), &explore);
+    await_status(&server, |content| content["newcomers"] == 1);
+    assert_eq!(tries(&server, 1), [false], "what was spent is remembered");
 }
 
 #[test]

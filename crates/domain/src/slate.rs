@@ -16,6 +16,8 @@ pub enum Source {
     Content,
     /// What people buy who answered like the shopper.
     Segment,
+    /// New, and shown to find out who likes it: in a place of its own, beyond those that it gets by its score.
+    Exploration,
     /// Popular among products of the same category.
     Category,
     /// Rising now.
@@ -35,6 +37,7 @@ impl Source {
             Self::ItemToItem => "item_to_item",
             Self::Content => "content",
             Self::Segment => "segment",
+            Self::Exploration => "exploration",
             Self::Category => "category",
             Self::Trending => "trending",
             Self::Popular => "popular",

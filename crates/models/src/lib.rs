@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod catalogue;
+pub mod cold;
 mod error;
 pub mod factors;
 mod features;

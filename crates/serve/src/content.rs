@@ -107,6 +107,11 @@ impl Content {
         self.entries.values().filter(|entry| entry.encoded).count()
     }
 
+    /// Has the encoder read this product?
+    pub(crate) fn is_encoded(&self, id: &ProductId) -> bool {
+        self.entries.get(id).is_some_and(|entry| entry.encoded)
+    }
+
     /// Whose embeddings these are; `None` where words alone decide.
     pub fn encoder(&self) -> Option<&str> {
         self.fitted.as_ref()?.encoder.as_deref()

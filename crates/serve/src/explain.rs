@@ -62,7 +62,10 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
 
 /// Names the history or context product that speaks most for each item.
 pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
-    for item in items.iter_mut().filter(|item| item.source == Source::Content) {
+    let is_new = |item: &SlateItem| item.source == Source::Personal && snapshot.models.item(&item.product_id).is_none();
+    let by_content =
+        |item: &&mut SlateItem| matches!(item.source, Source::Content | Source::Exploration) || is_new(item);
+    for item in items.iter_mut().filter(by_content) {
         let seeds = view.liked(query);
         let closest = snapshot.content.closest(&item.product_id, seeds.iter().map(|(id, _)| *id));
         item.reason = closest.map_or(Reason::ForYou, |id| Reason::Resembles { seed_product_id: id.clone() });

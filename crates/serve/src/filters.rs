@@ -12,7 +12,7 @@ pub(crate) struct Gate<'a> {
     snapshot: &'a Snapshot,
     view: &'a View,
     query: &'a Query,
-    policy: Policy,
+    policy: Policy<'a>,
     taken: FxHashSet<ProductId>,
     /// Of the listings of one product, the first has the place.
     groups: FxHashSet<u32>,
@@ -26,7 +26,7 @@ const DISLIKED_CATEGORY: &str = "disliked_category";
 pub(crate) const DUPLICATE_LISTING: &str = "duplicate_listing";
 
 impl<'a> Gate<'a> {
-    pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy) -> Self {
+    pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy<'a>) -> Self {
         Self {
             snapshot,
             view,

@@ -1,6 +1,6 @@
 //! Who asks, in the models' numbers.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, sync::Arc};
 
 use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
 use features::Profile;
@@ -54,6 +54,8 @@ pub(crate) struct View {
     /// History products that the shopper only said to like.
     pub declared: Vec<u32>,
     pub words: Words,
+    /// Scores of the personal model for this history, once somebody asked for them.
+    pub personal: OnceCell<Option<Vec<f32>>>,
     /// What is looked at or lies in the cart now, as far as the models know it.
     pub context: Vec<HistoryItem>,
     /// Whether anything of it is in the catalogue or the model.
@@ -74,8 +76,8 @@ impl View {
         let has_history = self.profile.as_ref().is_some_and(|profile| !profile.history().is_empty());
         match source {
             Source::Personal => !self.history.is_empty(),
-            // Only whoever answered has one.
-            Source::Segment => true,
+            // Only whoever answered has one, and only who has a history is shown what is new for them.
+            Source::Segment | Source::Exploration => true,
             Source::Content => has_history && !self.about_context,
             _ => false,
         }
@@ -123,6 +125,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         bought: FxHashMap::default(),
         declared: Vec::new(),
         words: Words::default(),
+        personal: OnceCell::new(),
         context: Vec::new(),
         about_context: false,
         now: query.now.seconds(),

@@ -11,6 +11,7 @@ mod explain;
 mod filters;
 mod hydrate;
 pub mod listings;
+mod newcomers;
 pub mod onboarding;
 pub mod scorer;
 pub mod search;
@@ -21,31 +22,43 @@ pub use content::Content;
 pub use explain::{Language, reason_text};
 pub use hydrate::Shopper;
 pub use listings::{Hint, Listings};
+pub use newcomers::{Exploration, Ledger, Newcomers};
 pub use onboarding::{Question, Questionnaire};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
 
-use domain::{Notice, Query, RecommendationId, Slate, SlateItem, Source};
+use domain::{Notice, ProductId, Query, RecommendationId, Slate, SlateItem, Source};
 use filters::Gate;
 use sources::Rung;
 
 /// What the shop decided about every slate.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Policy {
+pub struct Policy<'a> {
     /// May products that the shopper bought come back?
     pub recommend_purchased: bool,
     /// Does a slate show one listing of a product that has several?
     pub hide_duplicates: bool,
+    /// What new products get; nothing without.
+    pub exploration: Option<Exploration<'a>>,
 }
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.
-pub fn recommend(snapshot: &Snapshot, shopper: &Shopper, query: &Query, policy: Policy, id: RecommendationId) -> Slate {
+pub fn recommend(
+    snapshot: &Snapshot,
+    shopper: &Shopper,
+    query: &Query,
+    policy: Policy<'_>,
+    id: RecommendationId,
+) -> Slate {
     let mut view = hydrate::view(snapshot, shopper, query);
     let mut items: Vec<SlateItem> = Vec::with_capacity(query.n);
     let mut gate = Gate::new(snapshot, &view, query, policy);
     let mut failure = climb(snapshot, &view, query, &mut gate, &mut items);
     if items.len() < query.n && gate.forgive() {
         failure = failure.or(climb(snapshot, &view, query, &mut gate, &mut items));
+    }
+    if let Some(exploration) = policy.exploration.filter(|_| !view.about_context) {
+        explore(snapshot, &view, query, exploration, &mut gate, &mut items);
     }
     let dropped = gate.dropped();
     for (i, item) in items.iter_mut().enumerate() {
@@ -82,7 +95,8 @@ fn climb(
     for rung in sources::ladder(snapshot, view, query) {
         let missing = query.n - items.len();
         let scorer = snapshot.models.scorer().filter(|_| rung.source == Source::Personal);
-        let mut candidates = take(rung, gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)));
+        let mut candidates =
+            take(rung, gate, scorer.map_or(missing, |scorer| scorer.candidates().max(missing)), |_| true);
         if let Some(scorer) = scorer {
             failure = scorer.rerank(snapshot, view, query, &mut candidates).err();
         }
@@ -94,6 +108,26 @@ fn climb(
     failure
 }
 
+/// Gives the last places to the new products that suit the shopper best, as many as `exploration` says that are not there by their own score.
+fn explore(
+    snapshot: &Snapshot,
+    view: &hydrate::View,
+    query: &Query,
+    exploration: Exploration<'_>,
+    gate: &mut Gate<'_>,
+    items: &mut Vec<SlateItem>,
+) {
+    let is_new = |item: &&SlateItem| snapshot.models.item(&item.product_id).is_none();
+    let missing = exploration.places(query.n).saturating_sub(items.iter().filter(is_new).count());
+    let Some(rung) = Some(missing).filter(|&missing| missing > 0).and_then(|_| sources::newcomers(snapshot, view))
+    else {
+        return;
+    };
+    let found = take(rung, gate, missing, |id| exploration.may_show(id));
+    items.truncate(query.n - found.len());
+    items.extend(found);
+}
+
 /// The questions that tell most about this shopper, best first; none where there is nothing to ask or no need.
 pub fn questions(snapshot: &Snapshot, shopper: &Shopper, n: usize) -> Vec<Question> {
     let Some(population) = snapshot.models.population() else { return Vec::new() };
@@ -101,12 +135,12 @@ pub fn questions(snapshot: &Snapshot, shopper: &Shopper, n: usize) -> Vec<Questi
     snapshot.questionnaire.ask(population, shopper.profile().unwrap_or(&newcomer), n)
 }
 
-/// Takes from one rung, best first, what passes the gate, up to `n` products.
-fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize) -> Vec<SlateItem> {
+/// Takes from one rung, best first, what is `wanted` and passes the gate, up to `n` products.
+fn take(mut rung: Rung<'_>, gate: &mut Gate<'_>, n: usize, wanted: impl Fn(&ProductId) -> bool) -> Vec<SlateItem> {
     let mut taken = Vec::new();
     while taken.len() < n {
         let Some((product, score)) = rung.next(gate, n) else { break };
-        if gate.admits(product) {
+        if wanted(product) && gate.admits(product) {
             taken.push(SlateItem {
                 product_id: product.clone(),
                 position: 0,

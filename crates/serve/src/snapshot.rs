@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
 use crate::{
-    Listings,
+    Listings, Newcomers,
     content::Content,
     onboarding::Questionnaire,
     scorer::{self, Scorer},
@@ -242,6 +242,8 @@ pub struct Snapshot {
     pub content: Arc<Content>,
     /// As last read; of this shelf or an older one.
     pub listings: Arc<Listings>,
+    /// The shelf's products that the models never saw; may lag behind it by some moments.
+    pub newcomers: Arc<Newcomers>,
     /// Popular products of each category, best first; made once a snapshot.
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
     /// What newcomers can be asked; made once a snapshot.
@@ -263,6 +265,7 @@ impl Snapshot {
             shelf,
             content: Arc::default(),
             listings: Arc::default(),
+            newcomers: Arc::default(),
             by_category: Arc::new(by_category),
             questionnaire,
         }
@@ -271,7 +274,9 @@ impl Snapshot {
     /// Other models and another catalogue with what was last read of the texts.
     #[must_use]
     pub fn renewed(&self, models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
-        Self { content: self.content.clone(), listings: self.listings.clone(), ..Self::new(models, shelf) }
+        let newcomers = if self.newcomers.is_of(&models) { self.newcomers.clone() } else { Arc::default() };
+        let (content, listings) = (self.content.clone(), self.listings.clone());
+        Self { content, listings, newcomers, ..Self::new(models, shelf) }
     }
 
     /// The same with this content.
@@ -280,10 +285,24 @@ impl Snapshot {
         Self { content, ..self }
     }
 
+    /// The same with these newcomers, unless they stand beside other models.
+    #[must_use]
+    pub fn with_newcomers(self, newcomers: Arc<Newcomers>) -> Self {
+        if newcomers.is_of(&self.models) { Self { newcomers, ..self } } else { self }
+    }
+
     /// The same with another reading of the listings.
     #[must_use]
     pub fn with_listings(self, listings: Arc<Listings>) -> Self {
         Self { listings, ..self }
+    }
+
+    /// By number: the products of the models first, then the newcomers.
+    pub(crate) fn product_id(&self, number: u32) -> &ProductId {
+        match (number as usize).checked_sub(self.models.n_items()) {
+            None => self.models.product_id(number),
+            Some(newcomer) => self.newcomers.product_id(newcomer),
+        }
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

@@ -1,6 +1,8 @@
 //! The ladder of sources. Each rung ranks products its own way; the next rung is asked only when the one before could
 //! not fill the slate, so a newcomer, a new shop and a broken model all get an answer.
 
+use std::borrow::Cow;
+
 use domain::{ProductId, Query, Reason, Source};
 use models::{History, HistoryItem, Model, rank};
 
@@ -21,7 +23,7 @@ enum List<'a> {
     Ranked(&'a [(u32, f32)]),
     /// Scores of all items and the best of them so far sorted; sorts further only when somebody reads on.
     Scored {
-        scores: Vec<f32>,
+        scores: Cow<'a, [f32]>,
         best: Vec<(u32, f32)>,
     },
     Catalog(&'a [ProductId]),
@@ -30,6 +32,12 @@ enum List<'a> {
         taste: Taste,
         found: Vec<Neighbour<ProductId>>,
     },
+}
+
+impl<'a> List<'a> {
+    fn scored(scores: Cow<'a, [f32]>) -> Self {
+        Self::Scored { scores, best: Vec::new() }
+    }
 }
 
 impl<'a> Rung<'a> {
@@ -45,7 +53,8 @@ impl<'a> Rung<'a> {
                 if at == best.len() && at < scores.len() {
                     *best = rank::top_k(scores, (at * 4).max(64));
                 }
-                best.get(at).map(|&(item, score)| (models.product_id(item), score))
+                let &(item, score) = best.get(at)?;
+                Some((self.snapshot.product_id(item), score))
             }
             List::Near { taste, found } => {
                 if at == 0 {
@@ -61,7 +70,7 @@ impl<'a> Rung<'a> {
     /// product is behind it.
     pub fn reason(&self) -> Reason {
         match self.source {
-            Source::Personal | Source::ItemToItem | Source::Content => Reason::ForYou,
+            Source::Personal | Source::ItemToItem | Source::Content | Source::Exploration => Reason::ForYou,
             Source::Segment => Reason::PopularInSegment,
             Source::Category => Reason::PopularInCategory { category: self.category.clone().unwrap_or_default() },
             Source::Trending => Reason::TrendingNow,
@@ -81,7 +90,7 @@ pub(crate) fn ladder<'a>(
 ) -> impl Iterator<Item = Rung<'a>> + use<'a> {
     let category = context_category(snapshot, view, query);
     let about_context = view.about_context;
-    use Source::{Catalog, Category, Content, ItemToItem, Personal, Popular, Search, Segment, Trending};
+    use Source::{Catalog, Category, Content, Exploration, ItemToItem, Personal, Popular, Search, Segment, Trending};
     let order = if about_context {
         [ItemToItem, Content, Category, Personal, Segment, Trending, Popular, Catalog]
     } else if view.history.len() == view.declared.len() {
@@ -92,10 +101,10 @@ pub(crate) fn ladder<'a>(
     };
     order.into_iter().filter_map(move |source| {
         let list = match source {
-            Personal => scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?,
+            Personal => List::scored(Cow::Borrowed(personal(snapshot, view)?)),
             ItemToItem => {
                 let seeds = if about_context { &view.context } else { &view.history };
-                scored(snapshot, snapshot.models.item_to_item()?, seeds, view.now)?
+                List::scored(scored(snapshot, snapshot.models.item_to_item()?, seeds, view.now)?.into())
             }
             Segment => expected(snapshot, view)?,
             Content => List::Near { taste: snapshot.content.taste(view.liked(query))?, found: Vec::new() },
@@ -103,20 +112,38 @@ pub(crate) fn ladder<'a>(
             Trending => List::Ranked(snapshot.models.trending()),
             Popular => List::Ranked(snapshot.models.popular()),
             Catalog => List::Catalog(snapshot.shelf.order()),
-            Search => return None,
+            Exploration | Search => return None,
         };
         Some(Rung { source, snapshot, list, next: 0, category: category.clone() })
     })
 }
 
 /// Scores every item for these seeds; products that the model cannot score are left to the rungs below.
-fn scored<'a>(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<List<'a>> {
+fn scored(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<Vec<f32>> {
     if seeds.is_empty() {
         return None;
     }
     let mut scores = vec![0.0; snapshot.models.n_items()];
     model.score(&History { items: seeds, now }, &mut scores);
-    Some(List::Scored { scores, best: Vec::new() })
+    Some(scores)
+}
+
+/// Scores of the personal model for the products that it knows and, after these, for the newcomers; made once a request.
+fn personal<'a>(snapshot: &Snapshot, view: &'a View) -> Option<&'a [f32]> {
+    let all = || {
+        let mut scores = scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?;
+        let newcomers: Vec<f32> = snapshot.newcomers.scores(&scores).collect();
+        scores.extend(newcomers);
+        Some(scores)
+    };
+    view.personal.get_or_init(all).as_deref()
+}
+
+/// The newcomers alone, as the personal model would rank them.
+pub(crate) fn newcomers<'a>(snapshot: &'a Snapshot, view: &View) -> Option<Rung<'a>> {
+    let mut scores = personal(snapshot, view).filter(|_| !snapshot.newcomers.is_empty())?.to_vec();
+    scores[..snapshot.models.n_items()].fill(f32::NEG_INFINITY);
+    Some(Rung { source: Source::Exploration, snapshot, list: List::scored(scores.into()), next: 0, category: None })
 }
 
 /// What people have who answered like the shopper, and what goes with the products that the shopper likes: each scaled to
@@ -134,7 +161,7 @@ fn expected<'a>(snapshot: &Snapshot, view: &View) -> Option<List<'a>> {
         scale_to_best(&mut related);
         scores.iter_mut().zip(related).for_each(|(score, related)| *score += related.max(0.0));
     }
-    Some(List::Scored { scores, best: Vec::new() })
+    Some(List::scored(scores.into()))
 }
 
 fn scale_to_best(scores: &mut [f32]) {

@@ -6,7 +6,8 @@ use domain::*;
 use features::{Profile, Subject};
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
 use serve::{
-    Content, Hint, Listings, ModelSet, Policy, Question, Scorer, Shelf, Shopper, Snapshot, questions, recommend,
+    Content, Exploration, Hint, Ledger, Listings, ModelSet, Newcomers, Policy, Question, Scorer, Shelf, Shopper,
+    Snapshot, questions, recommend,
     search::{self, Candidate},
 };
 use text::words::Language;
@@ -329,6 +330,70 @@ fn a_new_products_page_shows_what_resembles_it_and_filters_are_asked_inside_the_
     let slate = ask(&snapshot, &viewer, &Query { filters, n: 3, ..page });
     assert_eq!(slate.items.len(), 3);
     assert!(numbers(&slate).iter().all(|number| *number < N && *number != 7), "{slate:?}");
+}
+
+/// A shop whose products say what they are, with a new shoe, `p12`, and a new cup, `p13`.
+fn with_placed_newcomers() -> Snapshot {
+    let product = |number: usize| {
+        let is_cup = number.is_multiple_of(2) ^ (number >= N);
+        let kind = if is_cup { "Taza de cerámica" } else { "Zapatilla deportiva de cuero" };
+        let mut product = Product::new(id(number), format!("{kind} modelo {number}"));
+        product.categories = vec![if is_cup { "Tazas" } else { "Zapatos" }.into()];
+        Arc::new(product)
+    };
+    let shelf = Shelf::new((0..N + 2).map(product).collect());
+    let content = Arc::new(Content::default().next(&shelf, None));
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), Arc::new(shelf)).with_content(content);
+    let newcomers = Arc::new(Newcomers::default().next(&snapshot));
+    assert_eq!(newcomers.len(), 2);
+    snapshot.with_newcomers(newcomers)
+}
+
+#[test]
+fn a_new_product_stands_beside_those_that_its_shoppers_like() {
+    let snapshot = with_placed_newcomers();
+    for (likes, new, other) in [(3, N, N + 1), (4, N + 1, N)] {
+        let slate = ask(&snapshot, &shopper(&[(EventKind::ProductViewed, likes)]), &query(N + 2));
+        let place = |product: usize| slate.items.iter().position(|item| item.product_id == id(product)).unwrap();
+        let new = &slate.items[place(new)];
+        assert_eq!((new.source, &new.reason), (Source::Personal, &Reason::Resembles { seed_product_id: id(likes) }));
+        assert!((new.position as usize) <= N / 2 + 1, "among its kind: {slate:?}");
+        assert!(place(other) > N / 2, "the other is not: {slate:?}");
+    }
+    // Other models number other products: what stood beside the old ones is not asked any more.
+    let trained = snapshot.renewed(Arc::new(models(&["popular", "item-knn"])), snapshot.shelf.clone());
+    let slate = ask(&trained, &shopper(&[(EventKind::ProductViewed, 3)]), &query(4));
+    assert!(slate.items.iter().all(|item| item.product_id != id(N)), "{slate:?}");
+    let placed = trained.newcomers.next(&trained);
+    assert_eq!(placed.len(), 2);
+}
+
+#[test]
+fn exploration_gives_new_products_their_share_until_their_budget_is_spent() {
+    let snapshot = with_placed_newcomers();
+    let ledger = Ledger::default();
+    let ask = |n: usize, chance: f32, query: Query| {
+        let exploration = Some(Exploration { share: 0.25, budget: 2, ledger: &ledger, chance });
+        let policy = Policy { recommend_purchased: true, exploration, ..Policy::default() };
+        let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 5)]);
+        recommend(&snapshot, &viewer, &Query { n, ..query }, policy, RecommendationId::new("r").unwrap())
+    };
+    let explored = |slate: &Slate| slate.items.iter().filter(|item| item.source == Source::Exploration).count();
+    // The shopper likes shoes, so the new shoe may stand there anyway; the filter leaves the new cup alone to be explored.
+    let cups = || Query { filters: Filters { categories: vec!["Tazas".into()], ..Filters::default() }, ..query(4) };
+    let slate = ask(4, 0.0, cups());
+    assert_eq!((slate.items.len(), explored(&slate)), (4, 1), "{slate:?}");
+    assert_eq!((slate.items[3].product_id.clone(), slate.items[3].position), (id(N + 1), 4));
+    assert_eq!(explored(&ask(3, 0.0, cups())), 0, "a quarter of three is less than one");
+    assert_eq!(explored(&ask(3, 0.3, cups())), 1, "and sometimes one");
+    let page = Query { products: vec![id(2)], ..cups() };
+    assert_eq!(explored(&ask(4, 0.0, page)), 0, "a product's page is about that product");
+    (0..2).for_each(|_| ledger.spend(&id(N + 1)));
+    assert_eq!(explored(&ask(4, 0.0, cups())), 0, "the budget is spent");
+    ledger.keep(&snapshot.newcomers);
+    assert_eq!(ledger.all(), [(id(N + 1), 2)]);
+    ledger.keep(&Newcomers::default());
+    assert!(ledger.all().is_empty());
 }
 
 #[test]

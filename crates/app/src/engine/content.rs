@@ -144,7 +144,8 @@ impl Engine {
             self.take_content(&shelf, Some((&encoder, cache)))?;
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let encoded = encode_cached(&*encoder, cache, &texts, &Followed { engine: self, progress });
+        let followed = Followed { engine: self, progress };
+        let encoded = self.background.reading.install(|| encode_cached(&*encoder, cache, &texts, &followed));
         self.reading.progress.lock().encoding = None;
         self.take_content(&shelf, Some((&encoder, cache)))?;
         match encoded {
@@ -156,16 +157,17 @@ impl Engine {
     fn take_content(&self, shelf: &Shelf, known: Option<(&Arc<Bert>, &FileCache)>) -> store::Result<()> {
         let now = self.snapshot().content.clone();
         let next = match known {
-            None => now.next(shelf, None),
+            None => self.background.reading.install(|| now.next(shelf, None)),
             Some((bert, cache)) => {
                 let embedding = |text: &str| cache.get(&content_hash(text)).map(<[f32]>::to_vec);
                 let encoded = content::Encoded { encoder: bert.id(), width: bert.width(), embedding: &embedding };
-                now.next(shelf, Some(encoded))
+                self.background.reading.install(|| now.next(shelf, Some(encoded)))
             }
         };
         self.metrics.content_products.set(next.len() as i64);
         self.metrics.content_encoded.set(next.n_encoded() as i64);
-        self.swap(|snapshot| Ok(Snapshot::clone(snapshot).with_content(Arc::new(next))))
+        self.swap(|snapshot| Ok(Snapshot::clone(snapshot).with_content(Arc::new(next))))?;
+        self.place_newcomers()
     }
 }
 
@@ -193,6 +195,8 @@ pub struct ContentStatus {
     products: usize,
     /// Of them, those whose meaning the encoder has read
     encoded: usize,
+    /// Products that no model knows and that find their shoppers by their texts
+    newcomers: usize,
     /// The text encoder; absent where words alone decide
     #[serde(skip_serializing_if = "Option::is_none")]
     encoder: Option<String>,
@@ -202,10 +206,12 @@ pub struct ContentStatus {
 
 impl ContentStatus {
     pub fn of(engine: &Engine) -> Self {
-        let content: Arc<Content> = engine.snapshot().content.clone();
+        let snapshot = engine.snapshot();
+        let content: &Content = &snapshot.content;
         Self {
             products: content.len(),
             encoded: content.n_encoded(),
+            newcomers: snapshot.newcomers.len(),
             encoder: content.encoder().map(str::to_owned),
             progress: engine.reading_progress(),
         }

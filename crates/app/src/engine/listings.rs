@@ -24,7 +24,9 @@ impl Engine {
             return Ok(snapshot.listings.clone());
         }
         let started = Instant::now();
-        let listings = Arc::new(Listings::read(&snapshot.shelf, self.shop.currency, self.config.language()));
+        let (currency, language) = (self.shop.currency, self.config.language());
+        let listings = self.background.reading.install(|| Listings::read(&snapshot.shelf, currency, language));
+        let listings = Arc::new(listings);
         let (products, groups, took) = (snapshot.shelf.len(), listings.n_groups(), started.elapsed());
         tracing::info!(products, groups, ?took, "read the listings");
         self.metrics.duplicate_groups.set(listings.n_groups() as i64);

@@ -102,7 +102,7 @@ impl Engine {
             registry: &*self.stores.registry,
             carried: &|models| scorers::carried(&*self.stores.registry, models),
         };
-        let outcome = pipeline::run(stores, &recipe, &order, progress, &NEVER)?;
+        let outcome = self.background.training.install(|| pipeline::run(stores, &recipe, &order, progress, &NEVER))?;
         let version = outcome.manifest.version.clone();
         self.audit(
             "engine",
