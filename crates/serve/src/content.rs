@@ -20,6 +20,8 @@ use crate::Shelf;
 const OUTGROWN: f64 = 0.2;
 /// Bytes of a description that count; what follows repeats, or speaks of delivery and warranty.
 const DESCRIPTION_BYTES: usize = 500;
+/// Nearest products whose texts join a product's own.
+const EXPANDED_BY: usize = 5;
 
 /// What an encoder made of texts.
 #[derive(Clone, Copy)]
@@ -166,7 +168,8 @@ impl Content {
         near
     }
 
-    /// The `n` products most like this one by text, by attributes or by both, as `shares` say; `None` when it is not known.
+    /// The `n` products most like this one by text, by attributes or by both, as `shares` say; `None` when it is not known. The text is the
+    /// middle of the product's own and those of its nearest, which finds more of its kind than its own alone (docs/decisions/0006).
     pub fn similar(
         &self,
         id: &ProductId,
@@ -176,7 +179,25 @@ impl Content {
     ) -> Option<Vec<SimilarProduct<ProductId>>> {
         let similar = &self.fitted.as_ref()?.similar;
         let (vectors, entry) = (similar.nearest().vectors(id)?, self.entries.get(id)?);
+        let vectors = match shares.text > 0.0 {
+            true => similar.nearest().expanded(&vectors, EXPANDED_BY, |other| other != id),
+            false => vectors,
+        };
         Some(similar.similar((&vectors, &entry.attributes), shares, n, |other| other != id && allowed(other)))
+    }
+
+    /// The `n` products nearest to this one alone by text and attributes, for whom a product in the middle would not do.
+    pub(crate) fn nearest(
+        &self,
+        id: &ProductId,
+        n: usize,
+        allowed: impl Fn(&ProductId) -> bool,
+    ) -> Vec<SimilarProduct<ProductId>> {
+        let Some(similar) = self.fitted.as_ref().map(|fitted| &fitted.similar) else { return Vec::new() };
+        let known = similar.nearest().vectors(id).zip(self.entries.get(id));
+        known.map_or_else(Vec::new, |(vectors, entry)| {
+            similar.similar((&vectors, &entry.attributes), Parts::BOTH, n, |other| other != id && allowed(other))
+        })
     }
 
     /// Which of `seeds` a product resembles most.

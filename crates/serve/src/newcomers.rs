@@ -13,7 +13,6 @@ use models::{
 use parking_lot::Mutex;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use text::Parts;
 
 use crate::{ModelSet, Snapshot};
 
@@ -107,7 +106,7 @@ fn learned(snapshot: &Snapshot, personal: &dyn Model) -> Option<ColdMap> {
 /// The known products most like this one by text and attributes, itself not among them.
 fn neighbours(snapshot: &Snapshot, id: &ProductId) -> Vec<Neighbour> {
     let is_known = |other: &ProductId| snapshot.models.item(other).is_some();
-    let similar = snapshot.content.similar(id, Parts::BOTH, NEIGHBOURS, is_known).unwrap_or_default();
+    let similar = snapshot.content.nearest(id, NEIGHBOURS, is_known);
     let neighbour = |similar: text::SimilarProduct<ProductId>| {
         Some(Neighbour { item: snapshot.models.item(&similar.key)?, similarity: similar.similarity })
     };

@@ -169,6 +169,7 @@ export const en: Dictionary = {
   'source.item_to_item': 'Related',
   'source.content': 'Similar',
   'source.segment': 'Taste group',
+  'source.exploration': 'New product, on trial',
   'source.category': 'Category',
   'source.trending': 'Trending',
   'source.popular': 'Popular',
@@ -198,6 +199,7 @@ export const en: Dictionary = {
   'part.item_to_item': 'Related products',
   'part.content': 'Similar texts',
   'part.segment': 'Taste groups',
+  'part.exploration': 'Products like it',
 
   'notice.no_model': 'No model yet: these recommendations have not learned from the events. Train the first one with “vitrina train”.',
   'notice.no_catalog': 'The catalog is empty: names and prices are missing. Send the products.',

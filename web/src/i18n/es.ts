@@ -169,6 +169,7 @@ export const es = {
   'source.item_to_item': 'Relacionado',
   'source.content': 'Parecido',
   'source.segment': 'Grupo de gustos',
+  'source.exploration': 'Producto nuevo, a prueba',
   'source.category': 'Categoría',
   'source.trending': 'Tendencia',
   'source.popular': 'Popular',
@@ -198,6 +199,7 @@ export const es = {
   'part.item_to_item': 'Productos relacionados',
   'part.content': 'Textos parecidos',
   'part.segment': 'Grupos de gustos',
+  'part.exploration': 'Productos que se le parecen',
 
   'notice.no_model': 'Aún sin modelo: estas recomendaciones no han aprendido de los eventos. Entrene el primero con «vitrina train».',
   'notice.no_catalog': 'El catálogo está vacío: faltan nombres y precios. Envíe los productos.',

@@ -10,7 +10,7 @@ use rust_embed::Embed;
 #[folder = "$VITRINA_WEB_DIST"]
 struct Assets;
 
-/// Files by path; every other path is the page itself, whose router reads it.
+/// Files by path; the page keeps what it shows behind `#`, so `/` is the only page there is.
 pub async fn serve(uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     let file = if path.is_empty() { "index.html" } else { path };
