@@ -112,7 +112,7 @@ impl Queries {
         let first = today.saturating_sub((n_days.saturating_sub(1) as i64).days());
         let mut all: BTreeMap<&str, (Row, Date)> = BTreeMap::new();
         for (date, day) in self.days.range(first..) {
-            for (query, row) in day.iter().filter(|(_, row)| kind == Kind::Top || row.zero > 0) {
+            for (query, row) in day {
                 let (sum, last_seen) = all.entry(query).or_insert_with(|| (Row::default(), *date));
                 sum.searches += row.searches;
                 sum.zero += row.zero;
@@ -120,6 +120,7 @@ impl Queries {
                 *last_seen = *date;
             }
         }
+        all.retain(|_, (row, _)| kind == Kind::Top || row.zero > 0);
         let n_queries = all.len();
         all.retain(|_, (row, _)| row.users.len() >= users_min);
         let withheld = n_queries - all.len();
@@ -286,7 +287,11 @@ mod tests {
         assert_eq!(told(&events, 3), Report { queries: Vec::new(), withheld: 2 }, "two users are too few");
         events.push(search(6, 3, "2026-07-29T13:00:00Z", "yerba mate", 0));
         let yerba = Asked { query: "yerba mate".into(), searches: 4, zero: 4, last_seen: TODAY };
-        assert_eq!(told(&events, 3), Report { queries: vec![yerba], withheld: 1 });
+        assert_eq!(told(&events, 3), Report { queries: vec![yerba.clone()], withheld: 1 });
+        events.push(search(7, 1, "2026-07-27T13:00:00Z", "yerba mate", 5));
+        let found_once = Asked { searches: 5, ..yerba };
+        assert_eq!(told(&events, 3).queries, [found_once], "days on which it was found count, too");
+        events.pop();
         assert_eq!(folded(&events).report(Kind::Zero, TODAY, 1, 2, 10).queries[0].zero, 3, "of today alone");
 
         let mut forgetful = folded(&events);

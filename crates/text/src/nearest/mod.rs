@@ -226,29 +226,6 @@ impl<K: Clone + Eq + Hash> Nearest<K> {
         found
     }
 
-    /// The `n` products nearest to any of some interests: best by `max importance · similarity`. Each comes with the number of its interest.
-    pub fn neighbours_of_any(
-        &self,
-        interests: &[(f32, Vectors)],
-        n: usize,
-        allowed: impl Fn(&K) -> bool,
-    ) -> Vec<(usize, Neighbour<K>)> {
-        let mut found: FxHashMap<u32, (usize, f32)> = FxHashMap::default();
-        // Whoever is among the best by the maximum is among the best of that interest.
-        for (interest, (importance, vectors)) in interests.iter().enumerate() {
-            for Neighbour { key, similarity } in self.neighbours(vectors, n, &allowed) {
-                let best = found.entry(self.slots[&key]).or_insert((interest, f32::NEG_INFINITY));
-                if importance * similarity > best.1 {
-                    *best = (interest, importance * similarity);
-                }
-            }
-        }
-        let mut best = Best::new(n);
-        found.iter().for_each(|(&row, &(_, score))| best.push(row, score));
-        let rows = best.into_ranked().into_iter();
-        rows.map(|(row, _)| (found[&row].0, self.neighbour(row, found[&row].1))).collect()
-    }
-
     /// Over all rows; `similarities` has one for each.
     fn scan(&self, similarities: &[f32], share: f32, n: usize, judge: impl Fn(u32) -> Option<f32>) -> Best {
         let mut best = Best::new(n);
@@ -465,23 +442,6 @@ mod tests {
             .fold((0.0, 0.0), |s, x| (s.0 + x.0, s.1 + x.1));
         assert!((by_meaning - sum.sqrt()).abs() < 1e-4 && (by_words - words.sqrt()).abs() < 1e-4);
         assert_eq!(nearest.expanded(&products[0], 0, |_| true).embedding, products[0].embedding);
-    }
-
-    #[test]
-    fn interests_are_searched_each_with_its_importance() {
-        let products = products();
-        let interests = [(1.0, products[3].clone()), (0.8, products[100].clone())];
-        for nearest in both_kinds(&products, 0.6) {
-            let found = nearest.neighbours_of_any(&interests, 10, |_| true);
-            let score = |key: usize| {
-                let of = |(importance, query): &(f32, Vectors)| importance * similarity(query, &products[key], 0.6);
-                of(&interests[0]).max(of(&interests[1]))
-            };
-            let mut wanted: Vec<usize> = (0..300).collect();
-            wanted.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
-            assert_eq!(found.iter().map(|(_, found)| found.key).collect::<Vec<_>>(), wanted[..10]);
-            assert_eq!((found[0].0, found[0].1.key, found[1].0, found[1].1.key), (0, 3, 1, 100));
-        }
     }
 
     #[test]
