@@ -187,12 +187,11 @@ impl Engine {
         let started = Instant::now();
         let snapshot = self.snapshot();
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
-        let ulid = Ulid::new();
-        let id = RecommendationId::new(ulid.to_string()).expect("a ULID is a valid id");
+        let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
         let policy = Policy {
             recommend_purchased: self.config.serve.recommend_purchased,
             hide_duplicates: self.config.serve.hide_duplicates,
-            exploration: self.exploration(ulid),
+            exploration: self.exploration(query),
         };
         let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
