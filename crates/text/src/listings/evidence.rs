@@ -43,7 +43,8 @@ impl Evidence {
         let (only_a, only_b) = (lacking(a.words, b.words), lacking(b.words, a.words));
         let prices = a.listing.price.zip(b.listing.price).filter(|(a, b)| *a > 0.0 && *b > 0.0);
         let distance = prices.map_or(UNKNOWN_PRICE_GAP, |(a, b)| (a / b).ln().abs());
-        let one_seller = a.listing.seller.is_some() && a.listing.seller == b.listing.seller;
+        // What states no seller is the shop's own.
+        let one_seller = a.listing.seller == b.listing.seller;
         let flag = |is: bool| f32::from(u8::from(is));
         let values = [
             only_a.min(only_b),

@@ -43,6 +43,15 @@ fn a_price_that_is_not_known_is_no_agreement() {
 }
 
 #[test]
+fn what_states_no_seller_is_of_one_the_shop() {
+    let mut offers = market();
+    offers.iter_mut().for_each(|offer| offer.seller = None);
+    assert!(groups(&offers).is_empty(), "a shop that asks two prices sells two things");
+    offers[3].price = offers[2].price;
+    assert_eq!(groups(&offers), [[2, 3]]);
+}
+
+#[test]
 fn stated_brands_that_differ_part_listings() {
     let mut offers = market();
     offers[0].brand = Some("Deerma");
