@@ -343,6 +343,11 @@ fn learned_map(contents: &[Vectors], split: &Split, cli: &Cli) -> anyhow::Result
         start.elapsed().as_secs_f64() * 1e3 / weights.len() as f64,
         weights.iter().filter(|weights| weights.is_none()).count()
     );
+    let known: Vec<f32> = (0..model.n_items()).map(|item| item as f32).collect();
+    let start = Instant::now();
+    let sum: f32 = weights.iter().flatten().map(|weights| cold::score(weights, &known)).sum();
+    let nanos = start.elapsed().as_secs_f64() * 1e9 / weights.len() as f64;
+    println!("one product in one slate: {nanos:.0} ns on one core (sum {sum:.3e})");
     Ok(Scores::by_user(split, |user, scores| {
         let items = split.train.history(user);
         let mut known = vec![0.0; model.n_items()];

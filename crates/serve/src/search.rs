@@ -15,13 +15,13 @@ use std::cmp::Ordering;
 
 use domain::{Notice, ProductId, Query, Reason, RecommendationId, ScorePart, Slate, SlateItem, Source};
 use features::Profile;
-use models::History;
 use rustc_hash::FxHashMap;
 
 use crate::{
     Listings, Shopper, Snapshot,
     filters::{DUPLICATE_LISTING, Gate},
     hydrate::{self, View},
+    sources,
 };
 
 /// Products that taste may reorder.
@@ -209,18 +209,15 @@ impl<'a> Taste<'a> {
     /// `None` for whoever has no history.
     fn of(snapshot: &'a Snapshot, view: &'a View, query: &Query) -> Option<Self> {
         let profile = view.profile.as_deref().filter(|profile| !profile.history().is_empty())?;
-        let mut scores = Vec::new();
-        if let Some(model) = snapshot.models.personal().filter(|_| !view.history.is_empty()) {
-            scores.resize(snapshot.models.n_items(), 0.0);
-            model.score(&History { items: &view.history, now: view.now }, &mut scores);
-        }
+        let personal = snapshot.models.personal();
+        let scores = personal.and_then(|model| sources::scored(snapshot, model, &view.history, view.now));
         let shares = |quality: &dyn Fn(&domain::Product) -> Option<String>| {
             let of = |id: &ProductId| snapshot.shelf.get(id).and_then(|product| quality(product));
             features::affinity(profile.history(), query.now, AFFINITY_HALF_LIFE, of).into_iter().collect()
         };
         let categories = shares(&|product| product.category().map(str::to_owned));
         let brands = shares(&|product| product.brand.clone());
-        Some(Self { snapshot, scores, profile, categories, brands })
+        Some(Self { snapshot, scores: scores.unwrap_or_default(), profile, categories, brands })
     }
 
     fn shares(&self, pool: &[Candidate<'_>]) -> Vec<f32> {

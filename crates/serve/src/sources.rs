@@ -23,7 +23,9 @@ enum List<'a> {
     Ranked(&'a [(u32, f32)]),
     /// Scores of all items and the best of them so far sorted; sorts further only when somebody reads on.
     Scored {
+        /// Of the products from number `first` on.
         scores: Cow<'a, [f32]>,
+        first: u32,
         best: Vec<(u32, f32)>,
     },
     Catalog(&'a [ProductId]),
@@ -36,7 +38,7 @@ enum List<'a> {
 
 impl<'a> List<'a> {
     fn scored(scores: Cow<'a, [f32]>) -> Self {
-        Self::Scored { scores, best: Vec::new() }
+        Self::Scored { scores, first: 0, best: Vec::new() }
     }
 }
 
@@ -49,12 +51,12 @@ impl<'a> Rung<'a> {
         match &mut self.list {
             List::Ranked(list) => list.get(at).map(|&(item, score)| (models.product_id(item), score)),
             List::Catalog(ids) => ids.get(at).map(|id| (id, 0.0)),
-            List::Scored { scores, best } => {
+            List::Scored { scores, first, best } => {
                 if at == best.len() && at < scores.len() {
                     *best = rank::top_k(scores, (at * 4).max(64));
                 }
                 let &(item, score) = best.get(at)?;
-                Some((self.snapshot.product_id(item), score))
+                Some((self.snapshot.product_id(*first + item), score))
             }
             List::Near { taste, found } => {
                 if at == 0 {
@@ -119,7 +121,7 @@ pub(crate) fn ladder<'a>(
 }
 
 /// Scores every item for these seeds; products that the model cannot score are left to the rungs below.
-fn scored(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<Vec<f32>> {
+pub(crate) fn scored(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<Vec<f32>> {
     if seeds.is_empty() {
         return None;
     }
@@ -140,10 +142,11 @@ fn personal<'a>(snapshot: &Snapshot, view: &'a View) -> Option<&'a [f32]> {
 }
 
 /// The newcomers alone, as the personal model would rank them.
-pub(crate) fn newcomers<'a>(snapshot: &'a Snapshot, view: &View) -> Option<Rung<'a>> {
-    let mut scores = personal(snapshot, view).filter(|_| !snapshot.newcomers.is_empty())?.to_vec();
-    scores[..snapshot.models.n_items()].fill(f32::NEG_INFINITY);
-    Some(Rung { source: Source::Exploration, snapshot, list: List::scored(scores.into()), next: 0, category: None })
+pub(crate) fn newcomers<'a>(snapshot: &'a Snapshot, view: &'a View) -> Option<Rung<'a>> {
+    let n_known = snapshot.models.n_items();
+    let scores = Cow::Borrowed(&personal(snapshot, view)?[n_known..]);
+    let list = List::Scored { scores, first: n_known as u32, best: Vec::new() };
+    Some(Rung { source: Source::Exploration, snapshot, list, next: 0, category: None })
 }
 
 /// What people have who answered like the shopper, and what goes with the products that the shopper likes: each scaled to

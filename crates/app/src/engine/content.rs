@@ -64,9 +64,13 @@ impl Reading {
         self.encoder.load_full().map(|bert| bert as Arc<dyn TextEncoder>)
     }
 
-    /// The catalogue is another one.
+    /// The catalogue, the models or the encoder are others.
     pub fn changed(&self) {
         self.changed.send_replace(());
+    }
+
+    pub fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
     }
 }
 
@@ -99,7 +103,7 @@ impl Engine {
 
     /// Follows the catalogue until the stop.
     pub async fn keep_reading(self: Arc<Self>) {
-        let mut changed = self.reading.changed.subscribe();
+        let mut changed = self.reading.subscribe();
         changed.mark_changed();
         let worker = self.clone();
         let opened = tokio::task::spawn_blocking(move || worker.open_encoder());

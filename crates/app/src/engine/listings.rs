@@ -1,17 +1,12 @@
 //! Keeps the reading of the catalogue's listings near the catalogue, off the path of requests and of uploads.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use serve::Listings;
 use store::StoreError;
 
 use super::Engine;
 
-/// How often the server looks whether the catalogue changed.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// After a reading, rest so many times as long as it took: a catalogue that changes all the time costs at most a tenth of the time.
 const REST: u32 = 9;
 
@@ -36,18 +31,12 @@ impl Engine {
 
     /// Reads the listings whenever the catalogue changed, until the stop. Slates meanwhile go by the last reading.
     pub async fn keep_listings(self: Arc<Self>) {
-        let stopped = self.stopped();
-        tokio::pin!(stopped);
-        let mut rest = Duration::ZERO;
-        loop {
+        let mut changed = self.reading.subscribe();
+        changed.mark_changed();
+        while !self.is_stopping() {
             tokio::select! {
-                () = &mut stopped => return,
-                () = tokio::time::sleep(rest.max(LOOK_EVERY)) => {}
-            }
-            let snapshot = self.snapshot();
-            rest = Duration::ZERO;
-            if snapshot.listings.is_of(&snapshot.shelf) {
-                continue;
+                () = self.stopped() => return,
+                _ = changed.changed() => {}
             }
             let (worker, started) = (self.clone(), Instant::now());
             match tokio::task::spawn_blocking(move || worker.listings()).await {
@@ -55,7 +44,10 @@ impl Engine {
                 Ok(Err(error)) => listing_failed(&error),
                 Err(panic) => listing_failed(&panic),
             }
-            rest = started.elapsed() * REST;
+            tokio::select! {
+                () = self.stopped() => return,
+                () = tokio::time::sleep(started.elapsed() * REST) => {}
+            }
         }
     }
 }
