@@ -30,9 +30,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Files below the folder that hold the text.
+/// Files below the folder that hold the text. The engine tidies up while it is open: a file that is gone holds nothing.
 fn holding(folder: &Path, text: &str) -> Vec<PathBuf> {
-    let holds = |path: &PathBuf| fs::read(path).unwrap().windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    let holds = |path: &PathBuf| match fs::read(path) {
+        Ok(bytes) => bytes.windows(text.len()).any(|window| window == text.as_bytes()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => panic!("{}: {error}", path.display()),
+    };
     files(folder).into_iter().filter(holds).collect()
 }
 
