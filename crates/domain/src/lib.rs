@@ -3,17 +3,21 @@
 //!
 //! Read [`event`] first: everything else in the engine is folded, learned or counted from it.
 
+pub mod calendar;
 pub mod event;
 pub mod filter;
 pub mod id;
 pub mod money;
 pub mod product;
 pub mod query;
+pub mod schedule;
 pub mod shop;
 pub mod slate;
+pub mod target;
 pub mod time;
 pub mod user;
 
+pub use calendar::{Announced, Occasion};
 pub use event::{
     Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Preference, Recorded,
 };
@@ -22,7 +26,9 @@ pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, 
 pub use money::{Currency, Money, MoneyError};
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
+pub use schedule::{Moment, Schedule};
 pub use shop::Shop;
 pub use slate::{Notice, Reason, ScorePart, Slate, SlateItem, Source};
+pub use target::{Situation, Target};
 pub use time::{TimeError, Timestamp};
 pub use user::UserTraits;
