@@ -125,6 +125,11 @@ text_id!(
     "recommendation_id"
 );
 text_id!(
+    /// One banner, promotion or message.
+    ContentId,
+    "content_id"
+);
+text_id!(
     /// One trained model in the registry.
     ModelVersion,
     "model_version"

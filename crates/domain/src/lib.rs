@@ -4,6 +4,7 @@
 //! Read [`event`] first: everything else in the engine is folded, learned or counted from it.
 
 pub mod calendar;
+pub mod content;
 pub mod event;
 pub mod filter;
 pub mod id;
@@ -17,18 +18,21 @@ pub mod target;
 pub mod time;
 pub mod user;
 
-pub use calendar::{Announced, Occasion};
+pub use calendar::{Announced, Occasion, Occasions};
+pub use content::{Budget, Content, ContentError, ContentKind, Text};
 pub use event::{
     Channel, Consent, ConsentState, Event, EventKind, InteractionType, Line, Order, Position, Preference, Recorded,
 };
 pub use filter::{Filter, FilterError};
-pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey};
+pub use id::{
+    ContentId, IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey,
+};
 pub use money::{Currency, Money, MoneyError};
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
-pub use schedule::{Moment, Schedule};
+pub use schedule::{Moment, Schedule, ScheduleError, WallTime};
 pub use shop::Shop;
 pub use slate::{Notice, Reason, ScorePart, Slate, SlateItem, Source};
-pub use target::{Situation, Target};
+pub use target::{Situation, Target, TargetError};
 pub use time::{TimeError, Timestamp};
 pub use user::UserTraits;
