@@ -77,16 +77,21 @@ impl Announced {
 
     /// The windows of an occasion that begin in `year`, earliest first: as announced, or else by the rule.
     pub fn windows(&self, occasion: Occasion, year: i16) -> Vec<Window> {
-        let mut named: Vec<Window> = self.of(occasion).filter(|w| w.first.year() == year).collect();
-        if named.is_empty() {
+        if !self.names(occasion, year) {
             return occasion.windows(year);
         }
+        let mut named: Vec<Window> = self.of(occasion, year).collect();
         named.sort_unstable();
         named
     }
 
-    fn of(&self, occasion: Occasion) -> impl Iterator<Item = Window> {
-        self.0.get(&occasion).into_iter().flatten().copied()
+    /// Whether the days of an occasion are announced for a year.
+    pub fn names(&self, occasion: Occasion, year: i16) -> bool {
+        self.of(occasion, year).next().is_some()
+    }
+
+    fn of(&self, occasion: Occasion, year: i16) -> impl Iterator<Item = Window> {
+        self.0.get(&occasion).into_iter().flatten().copied().filter(move |window| window.first.year() == year)
     }
 }
 
@@ -107,14 +112,20 @@ pub struct Upcoming {
     pub occasion: Occasion,
     #[serde(flatten)]
     pub window: Window,
+    /// By a rule that is only an estimate, and not announced.
+    pub estimate: bool,
 }
 
 /// The windows that have a day among the `days` (at most [`AHEAD_DAYS_MAX`]) that begin with `from`, earliest first.
 pub fn upcoming(from: Date, days: u16, announced: &Announced) -> Vec<Upcoming> {
     let after = holiday::days_after(from, i32::from(days.min(AHEAD_DAYS_MAX)));
     let mut found: Vec<Upcoming> = (from.year().saturating_sub(1)..=after.year())
-        .flat_map(|year| Occasion::ALL.map(|occasion| (occasion, announced.windows(occasion, year))))
-        .flat_map(|(occasion, windows)| windows.into_iter().map(move |window| Upcoming { occasion, window }))
+        .flat_map(|year| Occasion::ALL.map(|occasion| (occasion, year)))
+        .flat_map(|(occasion, year)| {
+            let estimate = occasion.is_estimate() && !announced.names(occasion, year);
+            let line = move |window| Upcoming { occasion, window, estimate };
+            announced.windows(occasion, year).into_iter().map(line)
+        })
         .filter(|line| from < after && line.window.first < after && from <= line.window.last)
         .collect();
     found.sort_unstable_by_key(|line| (line.window, line.occasion));
@@ -194,6 +205,9 @@ mod tests {
                 "navidad 2026-12-01..2026-12-25",
             ]
         );
+        assert_eq!(lines.iter().map(|line| line.estimate).collect::<Vec<_>>(), [true, true, false, true]);
+        let announced = Announced::new([(Occasion::BlackFriday, vec![lines[0].window])].into());
+        assert!(!upcoming(day("2026-11-28"), 5, &announced)[0].estimate, "announced is known");
         assert_eq!(upcoming(day("2027-01-01"), 1, &Announced::default()).len(), 2);
         assert_eq!(upcoming(day("2026-11-28"), 0, &Announced::default()), []);
     }

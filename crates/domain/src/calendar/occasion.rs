@@ -134,6 +134,11 @@ impl Occasion {
         }
     }
 
+    /// Whether the rule is custom or a guess at what somebody will announce, rather than law or calendar.
+    pub fn is_estimate(self) -> bool {
+        !matches!(self, Self::Gratificacion | Self::Cts | Self::SemanaSanta)
+    }
+
     /// Its place in [`Occasions`].
     fn bit(self) -> u32 {
         1 << self as u32
