@@ -382,6 +382,12 @@ mod tests {
         assert!(!overlap(r#"{"from": "2026-11-27", "until": "2026-11-30"}"#, r#"{"weekdays": ["wed"]}"#));
         assert!(!overlap(r#"{"until": "2026-11-30", "weekdays": ["wed"]}"#, r#"{"from": "2026-11-27"}"#));
         assert!(overlap(r#"{"until": "2026-11-30", "weekdays": ["wed"]}"#, r#"{"from": "2026-11-25T23:00"}"#));
+        // The same weekday comes around, but earlier in the day: eight calendar days are needed.
+        let early_friday = r#"{"weekdays": ["fri"], "hours": [0, 1]}"#;
+        assert!(overlap(r#"{"from": "2026-11-27T18:00"}"#, early_friday));
+        assert!(overlap(r#"{"from": "2026-11-27T18:00", "until": "2026-12-04T00:30"}"#, early_friday));
+        assert!(!overlap(r#"{"from": "2026-11-27T18:00", "until": "2026-12-04T00:00"}"#, early_friday));
+        assert!(overlap(r#"{"until": "2026-11-27T00:00"}"#, early_friday));
         assert!(
             overlap(r#"{"occasions": ["navidad"]}"#, r#"{"occasions": ["san-valentin"]}"#),
             "days can be announced"
