@@ -35,8 +35,8 @@ impl Window {
     }
 }
 
-/// Announced days: for each year in which a window of it begins, they replace the occasion's rule for the whole year. So
-/// a year's list is sent complete; [`Occasion::windows`] has the estimates for what is not announced yet.
+/// Announced days: for each year in which a window of it begins, they replace the occasion's rule for the whole year.
+/// So a year's list is sent complete; [`Occasion::windows`] has the estimates for what is not announced yet.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Announced(BTreeMap<Occasion, Vec<Window>>);

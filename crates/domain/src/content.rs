@@ -175,8 +175,8 @@ impl Text {
     }
 }
 
-/// A path of the shop, or an address with one of the schemes and a host. Browsers drop line breaks and read `\` as `/`, and
-/// `//host` leaves the shop, so none of these is a link here; nor is `javascript:` or `data:`.
+/// A path of the shop, or an address with one of the schemes and a host. Browsers drop line breaks and read `\` as `/`,
+/// and `//host` leaves the shop, so none of these is a link here; nor is `javascript:` or `data:`.
 fn is_link(text: &str, schemes: &[&str]) -> bool {
     let is_plain = |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '\\' | '"' | '<' | '>');
     if text.len() > LINK_BYTES_MAX || !text.chars().all(is_plain) {

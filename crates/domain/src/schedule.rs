@@ -108,7 +108,8 @@ impl Schedule {
     }
 
     /// # Errors
-    /// When it can never hold. Whether an occasion falls between from and until is not asked: announcements can move it.
+    /// When it can never hold. Whether an occasion falls between from and until is not asked: announcements can move
+    /// it.
     pub fn check(&self) -> Result<(), ScheduleError> {
         if let Some(got) = self.hours.filter(|&[from, to]| from > 23 || to > 24 || from == to) {
             return Err(ScheduleError::Hours { got });

@@ -1,11 +1,11 @@
 //! Bandits: choosing among arms (banners, variants, strategies) while learning which pays.
 //!
 //! Every choice comes with its propensity, the probability with which it was drawn. Logged beside the outcome it lets
-//! anybody estimate later what another policy would have earned (Horvitz and Thompson, 1952), so it is never zero and always
-//! the very probability that was used: [`Bandit::propensities`] computes it, [`Bandit::choose`] draws from it.
+//! anybody estimate later what another policy would have earned (Horvitz and Thompson, 1952), so it is never zero and
+//! always the very probability that was used: [`Bandit::propensities`] computes it, [`Bandit::choose`] draws from it.
 //!
-//! Rewards may come late, in any order and in batches. Propensities change only when something is learned, so they can be
-//! kept between batches.
+//! Rewards may come late, in any order and in batches. Propensities change only when something is learned, so they can
+//! be kept between batches.
 
 mod best;
 mod lin_ucb;
@@ -132,8 +132,8 @@ impl Bandit {
         self.exploration
     }
 
-    /// The probability of each arm, adding up to 1: with `e` the uniform share of `n` arms, (1 - e) times the policy's own
-    /// probability plus e / n. An arm of which nothing is known yet is as likely as what nothing is known of deserves.
+    /// The probability of each arm, adding up to 1: with `e` the uniform share of `n` arms, (1 - e) times the policy's
+    /// own probability plus e / n. An arm of which nothing is known yet has the chances of the prior.
     ///
     /// # Errors
     /// When there are no or too many arms, one is named twice, or the context does not fit.
@@ -187,8 +187,8 @@ impl Bandit {
         Ok(())
     }
 
-    /// Keeps this part, 0 to 1, of what was learned of each arm, so that what is old counts less: called once a day with
-    /// 0.5^(1 / h) it halves an observation every h days.
+    /// Keeps this part, 0 to 1, of what was learned of each arm, so that what is old counts less: called once a day
+    /// with 0.5^(1 / h) it halves an observation every h days.
     ///
     /// # Errors
     /// When `keep` is not from 0 to 1, or the policy keeps no counts (LinUCB has an inverse only).

@@ -58,8 +58,8 @@ pub(super) fn days_after(date: Date, days: i32) -> Date {
     date.saturating_add(jiff::Span::new().days(days))
 }
 
-/// Easter Sunday of the Gregorian calendar, which is in use since 1583: Meeus, Astronomical Algorithms (1991), chapter 8;
-/// also known as the Anonymous or Jones/Butcher algorithm. The letters are the book's.
+/// Easter Sunday of the Gregorian calendar, which is in use since 1583: Meeus, Astronomical Algorithms (1991), chapter
+/// 8; also known as the Anonymous or Jones/Butcher algorithm. The letters are the book's.
 pub fn easter(year: i16) -> Date {
     let year_whole = i32::from(year);
     let a = year_whole.rem_euclid(19);

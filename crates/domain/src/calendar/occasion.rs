@@ -95,7 +95,7 @@ impl Occasion {
         }
     }
 
-    /// The days by the rule, earliest first: those of all windows that begin in `year`. Nothing before 1583 and after 9998.
+    /// The days by the rule, earliest first: those of all windows that begin in `year`. None before 1583 and after 9998.
     pub fn windows(self, year: i16) -> Vec<Window> {
         if !YEARS.contains(&year) {
             return Vec::new();

@@ -7,8 +7,8 @@ const NODES: usize = 160;
 /// The grid ends where a density is e^-20 of its peak; what lies outside is below 1e-7.
 const DROP: f64 = 20.0;
 
-/// The probability that each of the beta distributed rates is the highest: ∫ f_k(x) ∏_{j≠k} F_j(x) dx, for f the density and
-/// F its integral. Adds up to 1; the error is below 0.001 (largest in the tests: 0.0005).
+/// The probability that each of the beta distributed rates is the highest: ∫ f_k(x) ∏_{j≠k} F_j(x) dx, for f the
+/// density and F its integral. Adds up to 1; the error is below 0.001 (largest in the tests: 0.0005).
 ///
 /// Integrated over the log odds x, where every beta density is smooth and has one peak: f(x) ∝ σ(x)^α σ(-x)^β with
 /// σ(x) = 1 / (1 + e^-x), by trapezoids on the union of all grids, so that a rate known sharply beside one hardly known

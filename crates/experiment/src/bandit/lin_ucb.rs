@@ -1,8 +1,8 @@
 //! LinUCB: a linear estimate of the reward from the context, for each arm apart, and a bonus for what is uncertain.
 //!
 //! Li, Chu, Langford and Schapire, A Contextual-Bandit Approach to Personalized News Article Recommendation (WWW 2010,
-//! arXiv:1003.0146), algorithm 1. With A = I + Σ w x xᵀ and b = Σ w r x over an arm's observations (context x, reward r,
-//! weight w) its score is θᵀx + α √(xᵀ A⁻¹ x) for θ = A⁻¹ b; the highest score is chosen.
+//! arXiv:1003.0146), algorithm 1. With A = I + Σ w x xᵀ and b = Σ w r x over an arm's observations (context x, reward
+//! r, weight w) its score is θᵀx + α √(xᵀ A⁻¹ x) for θ = A⁻¹ b; the highest score is chosen.
 
 use std::collections::BTreeMap;
 
@@ -111,8 +111,8 @@ impl Arm {
         self.inverse.chunks_exact(self.sums.len()).map(|row| dot(row, context)).collect()
     }
 
-    /// (A + w x xᵀ)⁻¹ = A⁻¹ - w (A⁻¹x)(A⁻¹x)ᵀ / (1 + w xᵀA⁻¹x): Sherman and Morrison, Annals of Mathematical Statistics 21
-    /// (1950). It keeps A⁻¹ symmetric to the last bit, and rounding may not take a variance to 0.
+    /// (A + w x xᵀ)⁻¹ = A⁻¹ - w (A⁻¹x)(A⁻¹x)ᵀ / (1 + w xᵀA⁻¹x): Sherman and Morrison, Annals of Mathematical Statistics
+    /// 21 (1950). It keeps A⁻¹ symmetric to the last bit, and rounding may not take a variance to 0.
     fn learn(&mut self, context: &[f64], reward: f64, weight: f64) {
         let doubt = self.doubt(context);
         let scale = weight / (1.0 + weight * dot(&doubt, context).max(0.0));
@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn two_observations_by_hand() {
-        // x = (1, 1), r = 1 then x = (1, 0), r = 0: A = [[3, 1], [1, 2]], A⁻¹ = [[2, -1], [-1, 3]] / 5, b = (1, 1), θ = (1, 2) / 5.
+        // x = (1, 1), r = 1 then x = (1, 0), r = 0: A = [[3, 1], [1, 2]], A⁻¹ = [[2, -1], [-1, 3]] / 5, b = (1, 1), θ =
+        // (1, 2) / 5.
         let mut lin_ucb = LinUcb::new(2, 0.5);
         lin_ucb.learn("a", &[1.0, 1.0], 1.0, 1.0);
         lin_ucb.learn("a", &[1.0, 0.0], 0.0, 1.0);
