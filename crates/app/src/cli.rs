@@ -283,8 +283,12 @@ pub struct Recommend {
     /// The shop's user id, or a pseudonym (~ and 32 hex digits)
     #[arg(long, value_name = "ID")]
     pub user: String,
-    #[arg(long, default_value = "home")]
+    /// Where the slate appears: home, product, cart, … [default: by what it is about]
+    #[arg(long, default_value = "", hide_default_value = true)]
     pub placement: String,
+    /// A plan to try out instead of the placement's own; see docs/plans.md
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
     /// How many products
     #[arg(short, default_value_t = 10)]
     pub n: usize,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use domain::{Currency, Shop};
+use domain::{Announced, Currency, Money, Occasion, Shop, calendar::Window};
 use insight::queries::MARKS_MAX;
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -23,6 +23,7 @@ const ENV_PREFIX: &str = "VITRINA__";
 pub struct Config {
     pub server: Server,
     pub shop: ShopSection,
+    pub calendar: Calendar,
     pub privacy: Privacy,
     pub store: StoreSection,
     pub serve: Serve,
@@ -63,6 +64,14 @@ pub struct ShopSection {
     pub currency: Currency,
     pub time_zone: String,
     pub locale: String,
+    pub free_shipping_from: f64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calendar {
+    #[serde(deserialize_with = "announced")]
+    pub announced: Announced,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -87,6 +96,7 @@ pub struct Serve {
     pub hide_duplicates: bool,
     pub explore_share: f32,
     pub explore_times: u32,
+    pub plans: PathBuf,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -118,6 +128,24 @@ pub struct Train {
 fn key_values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
     let pairs = Vec::<String>::deserialize(deserializer)?;
     pairs.iter().map(|pair| models::options::key_value(pair)).collect::<Result<_, _>>().map_err(Error::custom)
+}
+
+/// `cyber-wow 2026-11-02/2026-11-05`, as in ISO 8601.
+fn announced<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Announced, D::Error> {
+    let mut windows: BTreeMap<Occasion, Vec<Window>> = BTreeMap::new();
+    for text in Vec::<String>::deserialize(deserializer)? {
+        let parts = text.split_once(' ').and_then(|(occasion, days)| Some((occasion, days.split_once('/')?)));
+        let (occasion, (first, last)) = parts.ok_or_else(|| {
+            Error::custom(format!("calendar.announced: wanted OCCASION FIRST/LAST, such as \"cyber-wow 2026-11-02/2026-11-05\", got {text:?}"))
+        })?;
+        let day =
+            |day: &str| day.parse().map_err(|error| Error::custom(format!("calendar.announced: {day:?}: {error}")));
+        let occasion = occasion.parse().map_err(|error| Error::custom(format!("calendar.announced: {error}")))?;
+        windows.entry(occasion).or_default().push(Window { first: day(first)?, last: day(last)? });
+    }
+    let announced = Announced::new(windows);
+    announced.check().map_err(|error| Error::custom(format!("calendar.announced: {error}")))?;
+    Ok(announced)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -202,8 +230,18 @@ impl Config {
     }
 
     pub fn shop(&self) -> Shop {
-        let ShopSection { name, currency, time_zone, locale } = self.shop.clone();
+        let ShopSection { name, currency, time_zone, locale, .. } = self.shop.clone();
         Shop { name, currency, time_zone, locale }
+    }
+
+    /// From this sum on the shop delivers free of charge.
+    pub fn free_shipping_from(&self) -> Option<Money> {
+        Money::from_major(self.shop.free_shipping_from, self.shop.currency).filter(|sum| sum.minor > 0)
+    }
+
+    /// Where the shop's own plans are, or will be.
+    pub fn plans(&self) -> PathBuf {
+        if self.serve.plans.as_os_str().is_empty() { self.server.data.join("plans") } else { self.serve.plans.clone() }
     }
 
     /// Of texts whose own is in doubt: the locale's; Spanish where that is none that we know.

@@ -5,9 +5,12 @@ mod content;
 mod impressions;
 mod listings;
 mod newcomers;
+mod plans;
 mod reviews;
+mod rules;
 mod scorers;
 mod search;
+mod slates;
 mod training;
 
 use std::{
@@ -19,20 +22,17 @@ use std::{
 use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use collect::{Batch, Collector, Incoming, Projector, Setup, Verdicts};
-use domain::{
-    Channel, ModelVersion, Product, ProductId, Query, RecommendationId, Recorded, Shop, Slate, Timestamp, UserKey,
-};
+use domain::{Channel, ModelVersion, Product, ProductId, Recorded, Shop, Timestamp, UserKey};
 use features::Profile;
 use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
 use privacy::{Erasure, ErasureRequest, KeyFile, Pseudonyms};
-use serve::{Ledger, ModelSet, Policy, Question, Shelf, Shopper, Snapshot};
+use serve::{Ledger, ModelSet, Question, Shelf, Shopper, Snapshot};
 use store::{
     AuditEntry, Follower, Receipt, ShopStores, StoreError,
     embedded::{Options, Stores},
 };
 use tokio::sync::{broadcast, watch};
-use ulid::Ulid;
 
 use crate::{
     config::Config,
@@ -42,8 +42,10 @@ use crate::{
 pub use content::ContentStatus;
 pub use impressions::Impressions;
 pub use reviews::{Served, encoder};
+pub use rules::{Published, etag};
 pub use scorers::Brought;
 pub use search::Searched;
+pub use slates::{Ask, Made};
 pub use training::TrainRequest;
 
 /// Events that a slow reader of the live stream may lag behind before it misses some.
@@ -78,6 +80,8 @@ pub struct Engine {
     training_step: Mutex<Option<train::pipeline::Step>>,
     impressions: Impressions,
     search: search::Search,
+    plan_folder: plans::PlanFolder,
+    rules: rules::RuleBook,
     started: Instant,
     stop: watch::Sender<bool>,
     /// Keeps the folder's lock; dropped last.
@@ -148,6 +152,8 @@ impl Engine {
             training_step: Mutex::new(None),
             impressions: Impressions::new(),
             search: search::Search::new(config.language())?,
+            plan_folder: plans::PlanFolder::new(config.plans()),
+            rules: rules::RuleBook::open(&*stores.settings)?,
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -155,6 +161,8 @@ impl Engine {
             _folder: folder,
         };
         engine.load_champion()?;
+        engine.load_rules()?;
+        engine.look_at_plans();
         Ok(Arc::new(engine))
     }
 
@@ -180,31 +188,6 @@ impl Engine {
 
     pub fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshot.load_full()
-    }
-
-    /// One slate, and the snapshot it was made from; what was shown goes to the log afterwards, unless it is a preview.
-    pub fn recommend(&self, query: &Query, preview: bool) -> (Slate, Arc<Snapshot>) {
-        let started = Instant::now();
-        let snapshot = self.snapshot();
-        let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
-        let id = RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id");
-        let policy = Policy {
-            recommend_purchased: self.config.serve.recommend_purchased,
-            hide_duplicates: self.config.serve.hide_duplicates,
-            exploration: self.exploration(query),
-        };
-        let slate = serve::recommend(&snapshot, &shopper, query, policy, id);
-        self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
-        if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
-            self.metrics.scorer_failures.inc();
-        }
-        if !preview {
-            self.explored(&slate);
-            if !self.impressions.offer(query, &slate) {
-                self.metrics.impressions_dropped.inc();
-            }
-        }
-        (slate, snapshot)
     }
 
     /// What to ask this shopper next, and the snapshot that the answer is from.

@@ -8,10 +8,12 @@ mod extract;
 mod health;
 mod models;
 mod onboarding;
+mod pages;
 pub mod problem;
 mod products;
 mod recommend;
 mod reviews;
+mod rules;
 mod search;
 mod similar;
 mod status;
@@ -50,6 +52,17 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        pages::get,
+        pages::plans,
+        rules::list,
+        rules::post,
+        rules::get,
+        rules::put,
+        rules::delete,
+        rules::dry_run,
+        rules::publish,
+        rules::rollback,
+        rules::versions,
         search::get,
         search::queries,
         onboarding::get,
@@ -86,6 +99,7 @@ use problem::{Code, Problem};
     ),
     tags(
         (name = "slates", description = "What to show"),
+        (name = "merchandising", description = "What the shop wants shown"),
         (name = "events", description = "What happened"),
         (name = "catalogue", description = "What is sold"),
         (name = "users", description = "Who buys"),
@@ -100,6 +114,14 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/pages/{page}", get(pages::get))
+        .route("/v1/plans", get(pages::plans))
+        .route("/v1/rules", get(rules::list).post(rules::post))
+        .route("/v1/rules/{id}", get(rules::get).put(rules::put).delete(rules::delete))
+        .route("/v1/rules/dry-run", post(rules::dry_run))
+        .route("/v1/rules/publish", post(rules::publish))
+        .route("/v1/rules/rollback", post(rules::rollback))
+        .route("/v1/rules/versions", get(rules::versions))
         .route("/v1/search", get(search::get))
         .route("/v1/search/queries", get(search::queries))
         .route("/v1/onboarding", get(onboarding::get).post(onboarding::post))

@@ -44,6 +44,7 @@ pub struct Metrics {
     registry: Registry,
     pub slates: Family<SlateLabels, Counter>,
     pub slate_seconds: Histogram,
+    pub page_seconds: Histogram,
     pub events: Family<OutcomeLabel, Counter>,
     pub ingest_seconds: Histogram,
     pub requests: Family<RouteLabels, Counter>,
@@ -76,6 +77,7 @@ impl Default for Metrics {
         let metrics = Self {
             slates: Family::default(),
             slate_seconds: latency(),
+            page_seconds: latency(),
             events: Family::default(),
             ingest_seconds: latency(),
             requests: Family::default(),
@@ -106,6 +108,12 @@ impl Default for Metrics {
             "Time to make a slate",
             Unit::Seconds,
             metrics.slate_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "page_duration",
+            "Time to make all rows of a page",
+            Unit::Seconds,
+            metrics.page_seconds.clone(),
         );
         registry.register("events", "Events by outcome: accepted, duplicate, rejected", metrics.events.clone());
         registry.register_with_unit(
@@ -187,6 +195,10 @@ impl Metrics {
         let bucket = (took.as_micros().max(1) as f64).log2() * 2.0;
         let mut recent = self.recent.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         recent[(bucket as usize).min(39)] += 1;
+    }
+
+    pub fn page_made(&self, took: Duration) {
+        self.page_seconds.observe(took.as_secs_f64());
     }
 
     pub fn search_done(&self, total: usize, took: Duration) {

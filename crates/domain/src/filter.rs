@@ -4,7 +4,7 @@
 //! | what | how |
 //! |---|---|
 //! | fields of text | `product_id`, `category` (any on the product's path), `brand`, `seller`, `availability`, `attributes.color`, `attributes."Tamaño de pantalla"` |
-//! | fields of numbers | `price`, `list_price` (decimals of the shop's currency), `discount_percent`, `stock`, `age_days` (since it was listed) |
+//! | fields of numbers | `price`, `list_price`, `cost_of_goods_sold` (decimals of the shop's currency), `discount_percent`, `margin_percent`, `stock`, `age_days` (since it was listed) |
 //! | yes or no | `available` |
 //! | comparisons | `=` `!=` `<` `<=` `>` `>=` `in (…)` `not in (…)` `is null` `is not null` |
 //! | together | `not` before `and` before `or`; parentheses |
@@ -18,7 +18,7 @@ mod token;
 
 use std::fmt;
 
-use crate::{Currency, Product, Timestamp};
+use crate::{Currency, Money, Product, Timestamp};
 
 /// Longest text of a filter, in bytes.
 pub const TEXT_MAX: usize = 4_096;
@@ -55,6 +55,11 @@ impl Filter {
 
     pub fn admits(&self, product: &Product, now: Timestamp) -> bool {
         self.condition.holds(product, now)
+    }
+
+    /// May the answer for one and the same product change as time goes by?
+    pub fn depends_on_time(&self) -> bool {
+        self.condition.depends_on_time()
     }
 }
 
@@ -118,7 +123,9 @@ enum TextField {
 enum NumberField {
     Price(Currency),
     ListPrice(Currency),
+    Cost(Currency),
     DiscountPercent,
+    MarginPercent,
     Stock,
     AgeDays,
 }
@@ -133,6 +140,15 @@ enum Comparison {
 }
 
 impl Condition {
+    fn depends_on_time(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::depends_on_time),
+            Self::Not(part) => part.depends_on_time(),
+            Self::NumberIs(field, ..) => *field == NumberField::AgeDays,
+            Self::TextIn(..) | Self::TextKnown(_) | Self::NumberKnown(_) | Self::Available => false,
+        }
+    }
+
     fn holds(&self, product: &Product, now: Timestamp) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(product, now)),
@@ -169,10 +185,13 @@ impl TextField {
 
 impl NumberField {
     fn of(self, product: &Product, now: Timestamp) -> Option<f64> {
+        let minor = |amount: Option<Money>, wanted| Some(amount.filter(|money| money.currency == wanted)?.minor as f64);
         match self {
-            Self::Price(currency) => product.price.filter(|p| p.currency == currency).map(|p| p.minor as f64),
-            Self::ListPrice(currency) => product.list_price.filter(|p| p.currency == currency).map(|p| p.minor as f64),
+            Self::Price(currency) => minor(product.price, currency),
+            Self::ListPrice(currency) => minor(product.list_price, currency),
+            Self::Cost(currency) => minor(product.cost_of_goods_sold, currency),
             Self::DiscountPercent => product.discount_percent(),
+            Self::MarginPercent => product.margin_percent(),
             Self::Stock => product.stock.map(f64::from),
             Self::AgeDays => product.listed_at.map(|at| now.days_since(at)),
         }
@@ -194,7 +213,7 @@ impl Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Money, ProductId, time::DAY};
+    use crate::{ProductId, time::DAY};
 
     fn shoe() -> Product {
         let mut shoe = Product::new(ProductId::new("Z-1").unwrap(), "Zapatilla urbana");
@@ -202,6 +221,7 @@ mod tests {
         shoe.brand = Some("Inca".into());
         shoe.price = Some(Money::new(19_990, Currency::PEN));
         shoe.list_price = Some(Money::new(24_990, Currency::PEN));
+        shoe.cost_of_goods_sold = Some(Money::new(9_995, Currency::PEN));
         shoe.stock = Some(3);
         shoe.attributes.insert("Talla (EU)".into(), "42".into());
         shoe.listed_at = Some(Timestamp::from_micros(0));
@@ -232,6 +252,7 @@ mod tests {
             "stock in (1, 3)",
             "stock != 4",
             "age_days = 10",
+            "cost_of_goods_sold = 99.95 and margin_percent = 50",
             r#"availability = "in_stock""#,
             // `and` binds tighter than `or`.
             "available or available and stock > 100",

@@ -1,7 +1,7 @@
 //! Identifiers as types, so that a product can't be passed where an order was meant.
 //! The text ones are cheap to clone (`Arc<str>`) and checked once, when they are made.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub enum IdError {
     UserKey { got: String },
 }
 
-fn check(what: &'static str, text: &str) -> Result<(), IdError> {
+pub(crate) fn check(what: &'static str, text: &str) -> Result<(), IdError> {
     if text.is_empty() {
         return Err(IdError::Empty { what });
     }
@@ -33,19 +33,20 @@ fn check(what: &'static str, text: &str) -> Result<(), IdError> {
     Ok(())
 }
 
+/// An identifier that is a checked text.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $what:literal) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Arc<str>);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
             /// # Errors
             /// When the text is empty, longer than [`ID_BYTES_MAX`] or holds control characters.
-            pub fn new(text: impl AsRef<str>) -> Result<Self, IdError> {
+            pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::IdError> {
                 let text = text.as_ref().trim();
-                check($what, text)?;
+                $crate::id::check($what, text)?;
                 Ok(Self(text.into()))
             }
 
@@ -54,28 +55,28 @@ macro_rules! text_id {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, concat!(stringify!($name), "({:?})"), &*self.0)
             }
         }
 
-        impl FromStr for $name {
-            type Err = IdError;
-            fn from_str(text: &str) -> Result<Self, IdError> {
+        impl std::str::FromStr for $name {
+            type Err = $crate::IdError;
+            fn from_str(text: &str) -> Result<Self, $crate::IdError> {
                 Self::new(text)
             }
         }
 
         impl TryFrom<String> for $name {
-            type Error = IdError;
-            fn try_from(text: String) -> Result<Self, IdError> {
+            type Error = $crate::IdError;
+            fn try_from(text: String) -> Result<Self, $crate::IdError> {
                 Self::new(text)
             }
         }
@@ -93,6 +94,8 @@ macro_rules! text_id {
         }
     };
 }
+
+pub(crate) use text_id;
 
 text_id!(
     /// What is recommended: the shop's own product number (`id` in Merchant Center, `product_id` in Segment).

@@ -11,6 +11,7 @@ pub mod id;
 pub mod money;
 pub mod product;
 pub mod query;
+pub mod rule;
 pub mod schedule;
 pub mod shop;
 pub mod slate;
@@ -30,6 +31,7 @@ pub use id::{
 pub use money::{Currency, Money, MoneyError};
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
+pub use rule::{Action, Rule, RuleError, RuleId};
 pub use schedule::{Moment, Schedule, ScheduleError, WallTime};
 pub use shop::Shop;
 pub use slate::{Notice, Reason, ScorePart, Slate, SlateItem, Source};

@@ -48,6 +48,9 @@ pub struct Product {
     /// The price before a discount, when there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list_price: Option<Money>,
+    /// What one costs the shop, as feeds have it; never told to shoppers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_of_goods_sold: Option<Money>,
     #[serde(default)]
     pub availability: Availability,
     /// Units on hand; `None` when the shop does not say.
@@ -67,6 +70,15 @@ pub struct Product {
     pub hidden: bool,
 }
 
+/// What stands before the name of an attribute of the shop's own.
+const ATTRIBUTES: &str = "attributes.";
+
+/// Is it something that products are told apart by: `category`, `brand`, `seller` or `attributes.NAME`?
+pub fn is_attribute(name: &str) -> bool {
+    let own = name.strip_prefix(ATTRIBUTES);
+    matches!(name, "category" | "brand" | "seller") || own.is_some_and(|name| !name.is_empty())
+}
+
 impl Product {
     pub fn new(product_id: ProductId, name: impl Into<String>) -> Self {
         Self {
@@ -78,6 +90,7 @@ impl Product {
             seller: None,
             price: None,
             list_price: None,
+            cost_of_goods_sold: None,
             availability: Availability::default(),
             stock: None,
             link: None,
@@ -99,6 +112,28 @@ impl Product {
         let (price, list) = (self.price?, self.list_price?);
         let comparable = price.currency == list.currency && list.minor > 0;
         comparable.then(|| 100.0 * (list.minor - price.minor) as f64 / list.minor as f64)
+    }
+
+    /// What is left of the price after the cost of goods; `None` when either is not said, or they can't be compared.
+    pub fn margin(&self) -> Option<Money> {
+        let (price, cost) = (self.price?, self.cost_of_goods_sold?);
+        (price.currency == cost.currency).then(|| Money::new(price.minor.saturating_sub(cost.minor), price.currency))
+    }
+
+    /// The margin in percent of the price.
+    pub fn margin_percent(&self) -> Option<f64> {
+        let (margin, price) = (self.margin()?, self.price?);
+        (price.minor > 0).then(|| 100.0 * margin.minor as f64 / price.minor as f64)
+    }
+
+    /// What it says of an [attribute](is_attribute); of its categories the most special one.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        match name {
+            "category" => self.category(),
+            "brand" => self.brand.as_deref(),
+            "seller" => self.seller.as_deref(),
+            _ => self.attributes.get(name.strip_prefix(ATTRIBUTES)?).map(String::as_str),
+        }
     }
 
     /// The most special category.

@@ -55,10 +55,31 @@ pub struct Query {
     pub cart: Vec<ProductId>,
     pub filters: Filters,
     pub exclude: Vec<ProductId>,
+    /// Groups that the shopper belongs to, as the shop names them.
+    pub segments: Vec<String>,
     /// How many products the slate should have.
     pub n: usize,
     pub explain: bool,
     pub now: Timestamp,
+}
+
+impl Query {
+    /// What can be bought now, for somebody who is about nothing in particular.
+    pub fn of_user(placement: PlacementId, user: UserKey, n: usize, now: Timestamp) -> Self {
+        Self {
+            placement,
+            user: Some(user),
+            anonymous: None,
+            products: Vec::new(),
+            cart: Vec::new(),
+            filters: Filters { available: true, ..Filters::default() },
+            exclude: Vec::new(),
+            segments: Vec::new(),
+            n,
+            explain: false,
+            now,
+        }
+    }
 }
 
 #[cfg(test)]

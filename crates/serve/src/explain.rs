@@ -39,6 +39,12 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::BecauseYouLike { seed_product_id }, English) => {
             format!("Because you like {}", seed(seed_product_id))
         }
+        (Reason::BoughtTogether { seed_product_id }, Spanish) => {
+            format!("Comprados juntos con {}", seed(seed_product_id))
+        }
+        (Reason::BoughtTogether { seed_product_id }, English) => {
+            format!("Bought together with {}", seed(seed_product_id))
+        }
         (Reason::SimilarTo { seed_product_id }, Spanish) => format!("Va con {}", seed(seed_product_id)),
         (Reason::SimilarTo { seed_product_id }, English) => format!("Goes with {}", seed(seed_product_id)),
         (Reason::Resembles { seed_product_id }, Spanish) => format!("Parecido a {}", seed(seed_product_id)),
@@ -55,6 +61,16 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::Popular, English) => "Popular in the shop".to_owned(),
         (Reason::InCatalog, Spanish) => "Del catálogo".to_owned(),
         (Reason::InCatalog, English) => "From the catalogue".to_owned(),
+        (Reason::NewInShop, Spanish) => "Recién llegado".to_owned(),
+        (Reason::NewInShop, English) => "Just arrived".to_owned(),
+        (Reason::ViewedBefore, Spanish) => "Lo viste hace poco".to_owned(),
+        (Reason::ViewedBefore, English) => "You looked at it lately".to_owned(),
+        (Reason::BuyAgain, Spanish) => "Ya te toca reponerlo".to_owned(),
+        (Reason::BuyAgain, English) => "Time to buy it again".to_owned(),
+        (Reason::RealDeal { percent }, Spanish) => format!("Oferta real: {percent} % bajo su precio habitual"),
+        (Reason::RealDeal { percent }, English) => format!("Real deal: {percent}% below its usual price"),
+        (Reason::Selected, Spanish) => "Recomendado por la tienda".to_owned(),
+        (Reason::Selected, English) => "Chosen by the shop".to_owned(),
         (Reason::MatchesSearch, Spanish) => "Tiene lo que buscas".to_owned(),
         (Reason::MatchesSearch, English) => "Has what you searched for".to_owned(),
     }

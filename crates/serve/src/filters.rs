@@ -3,97 +3,147 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Product, ProductId, Query};
+use domain::{Filter, Product, Query};
 use rustc_hash::FxHashSet;
 
-use crate::{Policy, Snapshot, hydrate::View};
+use crate::{
+    Policy, Snapshot,
+    hydrate::View,
+    rules::{Active, RULE},
+};
 
 pub(crate) struct Gate<'a> {
     snapshot: &'a Snapshot,
     view: &'a View,
     query: &'a Query,
     policy: Policy<'a>,
-    taken: FxHashSet<ProductId>,
+    /// The plan's own condition, beside the query's.
+    condition: Option<&'a Filter>,
+    rules: &'a Active<'a>,
+    taken: FxHashSet<u32>,
+    /// What is looked at, lies in the cart or is not wanted by the caller.
+    context: FxHashSet<u32>,
+    excluded: FxHashSet<u32>,
+    disliked: FxHashSet<u32>,
     /// Of the listings of one product, the first has the place.
     groups: FxHashSet<u32>,
-    dropped: BTreeMap<&'static str, usize>,
+    counts: BTreeMap<Refusal, usize>,
+    /// The first products that were refused, for whoever asks why.
+    refused: Vec<(u32, Refusal)>,
     /// Refused for a category that the shopper said not to like: shown before the slate stays short.
-    demoted: Vec<ProductId>,
+    demoted: Vec<u32>,
     demotes: bool,
 }
 
-const DISLIKED_CATEGORY: &str = "disliked_category";
-pub(crate) const DUPLICATE_LISTING: &str = "duplicate_listing";
+/// Why a product may not stand on the slate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Refusal {
+    Named(&'static str),
+    /// By its place among the snapshot's rules.
+    Rule(u32),
+}
+
+const DISLIKED_CATEGORY: Refusal = Refusal::Named("disliked_category");
+pub(crate) const DUPLICATE_LISTING: Refusal = Refusal::Named("duplicate_listing");
+pub(crate) const CAP: Refusal = Refusal::Named("cap");
+/// Refused products whose names are kept.
+const REFUSED_MAX: usize = 1_000;
 
 impl<'a> Gate<'a> {
-    pub fn new(snapshot: &'a Snapshot, view: &'a View, query: &'a Query, policy: Policy<'a>) -> Self {
+    pub fn new(
+        snapshot: &'a Snapshot,
+        view: &'a View,
+        query: &'a Query,
+        policy: Policy<'a>,
+        condition: Option<&'a Filter>,
+        rules: &'a Active<'a>,
+    ) -> Self {
+        let numbers = |ids: &mut dyn Iterator<Item = &domain::ProductId>| {
+            ids.filter_map(|id| snapshot.number(id)).collect::<FxHashSet<u32>>()
+        };
         Self {
             snapshot,
             view,
             query,
             policy,
+            condition,
+            rules,
             taken: FxHashSet::default(),
+            context: numbers(&mut query.products.iter().chain(&query.cart)),
+            excluded: numbers(&mut query.exclude.iter()),
+            disliked: numbers(&mut view.words.disliked_products.iter()),
             groups: FxHashSet::default(),
-            dropped: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            refused: Vec::new(),
             demoted: Vec::new(),
             demotes: true,
         }
     }
 
     /// Passes each product at most once.
-    pub fn admits(&mut self, product: &ProductId) -> bool {
-        if self.taken.contains(product) {
-            return false;
-        }
-        self.taken.insert(product.clone());
-        self.passes(product)
+    pub fn admits(&mut self, product: u32) -> bool {
+        self.taken.insert(product) && self.passes(product)
     }
 
     /// For candidates that are all different.
-    pub fn passes(&mut self, product: &ProductId) -> bool {
+    pub fn passes(&mut self, product: u32) -> bool {
         let refusal = self.refusal(product).or_else(|| self.is_duplicate(product).then_some(DUPLICATE_LISTING));
-        if let Some(name) = refusal {
-            *self.dropped.entry(name).or_default() += 1;
-            if name == DISLIKED_CATEGORY {
-                self.demoted.push(product.clone());
+        if let Some(refusal) = refusal {
+            self.refuse(product, refusal);
+            if refusal == DISLIKED_CATEGORY {
+                self.demoted.push(product);
             }
         }
         refusal.is_none()
     }
 
     /// Would it pass? Counts nothing.
-    pub fn would_admit(&self, product: &ProductId) -> bool {
-        !self.taken.contains(product) && self.refusal(product).is_none()
+    pub fn would_admit(&self, id: &domain::ProductId) -> bool {
+        self.snapshot
+            .number(id)
+            .is_some_and(|product| !self.taken.contains(&product) && self.refusal(product).is_none())
     }
 
     /// Lets products of disliked categories pass from now on, which a short slate needs; false when there were none.
     pub fn forgive(&mut self) -> bool {
         self.demotes = false;
-        self.dropped.remove(DISLIKED_CATEGORY);
+        self.counts.remove(&DISLIKED_CATEGORY);
+        self.refused.retain(|(_, refusal)| *refusal != DISLIKED_CATEGORY);
         let any = !self.demoted.is_empty();
-        self.demoted.drain(..).for_each(|product| drop(self.taken.take(&product)));
+        for product in self.demoted.drain(..) {
+            self.taken.remove(&product);
+        }
         any
     }
 
-    fn refusal(&self, id: &ProductId) -> Option<&'static str> {
-        if self.query.products.contains(id) || self.query.cart.contains(id) {
+    pub fn refusal(&self, number: u32) -> Option<Refusal> {
+        self.named_refusal(number)
+            .map(Refusal::Named)
+            .or_else(|| self.rules.excludes(number).map(Refusal::Rule))
+            .or_else(|| {
+                let product = self.snapshot.product(number)?;
+                self.is_demoted(product).then_some(DISLIKED_CATEGORY)
+            })
+    }
+
+    fn named_refusal(&self, number: u32) -> Option<&'static str> {
+        if self.context.contains(&number) {
             return Some("in_context");
         }
-        if self.query.exclude.contains(id) {
+        if self.excluded.contains(&number) {
             return Some("exclude_list");
         }
-        if !self.policy.recommend_purchased && self.is_purchased(id) {
+        if !self.policy.recommend_purchased && self.is_purchased(number) {
             return Some("purchased");
         }
-        if self.view.words.disliked_products.contains(id) {
+        if self.disliked.contains(&number) {
             return Some("disliked");
         }
-        match self.snapshot.shelf.get(id) {
+        match self.snapshot.product(number) {
             Some(product) if product.hidden => Some("hidden"),
-            Some(product) => {
-                let refusal = self.query.filters.refuses(product, self.query.now);
-                refusal.or_else(|| self.is_demoted(product).then_some(DISLIKED_CATEGORY))
-            }
+            Some(product) => self.query.filters.refuses(product, self.query.now).or_else(|| {
+                self.condition.is_some_and(|condition| !condition.admits(product, self.query.now)).then_some("plan")
+            }),
             // A shop that sent no catalogue gets ids; one that did never shows what it does not list.
             None if self.snapshot.shelf.is_empty() => None,
             None => Some("not_in_catalog"),
@@ -112,23 +162,41 @@ impl<'a> Gate<'a> {
         self.demotes && product.categories.iter().any(|category| disliked.contains(category) && !looked_at(category))
     }
 
-    fn is_purchased(&self, id: &ProductId) -> bool {
-        self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(id))
+    fn is_purchased(&self, number: u32) -> bool {
+        self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(self.snapshot.id(number)))
     }
 
     /// Is another listing of this product admitted? Asked last, so that only what could be shown takes the place.
-    fn is_duplicate(&mut self, id: &ProductId) -> bool {
-        self.policy.hide_duplicates && self.snapshot.listings.group(id).is_some_and(|group| !self.groups.insert(group))
+    fn is_duplicate(&mut self, number: u32) -> bool {
+        let group =
+            self.policy.hide_duplicates.then(|| self.snapshot.listings.group(self.snapshot.id(number))).flatten();
+        group.is_some_and(|group| !self.groups.insert(group))
+    }
+
+    pub fn refuse(&mut self, product: u32, refusal: Refusal) {
+        self.count(refusal, 1);
+        if self.refused.len() < REFUSED_MAX {
+            self.refused.push((product, refusal));
+        }
     }
 
     /// Products that a later step left out.
-    pub fn count(&mut self, refusal: &'static str, n: usize) {
+    pub fn count(&mut self, refusal: Refusal, n: usize) {
         if n > 0 {
-            *self.dropped.entry(refusal).or_default() += n;
+            *self.counts.entry(refusal).or_default() += n;
         }
     }
 
     pub fn dropped(&self) -> Vec<(String, usize)> {
-        self.dropped.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect()
+        self.counts.iter().map(|(refusal, n)| (refusal.name(self.snapshot), *n)).collect()
+    }
+}
+
+impl Refusal {
+    pub fn name(self, snapshot: &Snapshot) -> String {
+        match self {
+            Self::Named(name) => name.to_owned(),
+            Self::Rule(rule) => format!("{RULE}{}", snapshot.rules.id(rule)),
+        }
     }
 }

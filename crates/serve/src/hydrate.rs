@@ -60,6 +60,8 @@ pub(crate) struct View {
     pub context: Vec<HistoryItem>,
     /// Whether anything of it is in the catalogue or the model.
     pub about_context: bool,
+    /// Of what is looked at, else of the newest product in the history, else the newest that was said to be liked.
+    pub category: Option<String>,
     pub now: i64,
     pub freshest_event_at: Option<Timestamp>,
     pub unknown_products: Vec<ProductId>,
@@ -81,6 +83,11 @@ impl View {
             Source::Content => has_history && !self.about_context,
             _ => false,
         }
+    }
+
+    /// What neighbours are looked up of: what is looked at, else the history.
+    pub fn seeds(&self) -> &[HistoryItem] {
+        if self.about_context { &self.context } else { &self.history }
     }
 
     /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model knows
@@ -128,6 +135,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         personal: OnceCell::new(),
         context: Vec::new(),
         about_context: false,
+        category: None,
         now: query.now.seconds(),
         freshest_event_at: None,
         unknown_products: Vec::new(),
@@ -156,5 +164,14 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         }
     }
     view.about_context = view.unknown_products.len() < query.products.len() + query.cart.len();
+    view.category = category(snapshot, &view, query);
     view
+}
+
+fn category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<String> {
+    let newest = view.history.last().map(|entry| snapshot.models.product_id(entry.item));
+    let mut products = query.products.iter().chain(&query.cart).chain(newest);
+    let of = |id| snapshot.shelf.get(id).and_then(|product: &std::sync::Arc<domain::Product>| product.category());
+    let found = products.find_map(of).map(str::to_owned);
+    found.or_else(|| view.words.liked_categories.first().cloned())
 }

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use domain::{ModelVersion, Query, ScorePart, SlateItem};
-use features::ranking::{self, Asked, Candidate};
+use domain::{ModelVersion, Query};
+use features::ranking::{self, Asked};
 use models::{History, catalogue};
 use onnx::{Parity, Rows, Schema};
 use store::{Registry, StoreError};
 
-use crate::{Snapshot, SnapshotError, hydrate::View};
+use crate::{
+    Snapshot, SnapshotError,
+    hydrate::View,
+    rerank::{self, Candidate, Part, PartOf},
+};
 
 /// The files of a registry version that has a scorer.
 pub const MODEL_FILE: &str = "scorer.onnx";
@@ -85,32 +89,31 @@ impl Scorer {
         snapshot: &Snapshot,
         view: &View,
         query: &Query,
-        candidates: &mut [SlateItem],
+        candidates: &mut [Candidate],
     ) -> Result<(), onnx::Error> {
         let rows = self.rows(snapshot, view, query, candidates);
         let scores = self.model.score(&rows)?;
-        for (item, score) in candidates.iter_mut().zip(scores) {
-            item.score = score;
-            if query.explain {
-                item.parts = vec![ScorePart { name: self.name().to_owned(), value: score, seed_product_id: None }];
-            }
+        for (candidate, score) in candidates.iter_mut().zip(scores) {
+            candidate.score = score;
+            candidate.parts = vec![Part { of: PartOf::Scorer, value: score }];
         }
-        candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+        rerank::sort(candidates);
         Ok(())
     }
 
     /// One row of columns a candidate, NaN where a value is missing.
-    fn rows(&self, snapshot: &Snapshot, view: &View, query: &Query, candidates: &[SlateItem]) -> Vec<f32> {
+    fn rows(&self, snapshot: &Snapshot, view: &View, query: &Query, candidates: &[Candidate]) -> Vec<f32> {
         let product = |id: &_| snapshot.shelf.get(id).map(AsRef::as_ref);
         let shopper = ranking::Shopper::new(view.profile.as_deref(), query.now, product);
         let scores = self.scores(snapshot, view);
         let mut rows = Vec::with_capacity(candidates.len() * self.columns.len());
         for item in candidates {
-            let candidate = Candidate { product_id: &item.product_id, product: product(&item.product_id) };
+            let product_id = snapshot.id(item.number);
+            let candidate = ranking::Candidate { product_id, product: product(product_id) };
             rows.extend(self.columns.iter().map(|column| match column {
                 Column::Feature(asked) => asked.value(&shopper, &candidate).map_or(f32::NAN, |value| value as f32),
                 Column::Score(model) => {
-                    let number = snapshot.models.item(&item.product_id);
+                    let number = snapshot.models.item(product_id);
                     let score = number.zip(scores.get(model.as_str())).map(|(item, scores)| scores[item as usize]);
                     score.filter(|score| score.is_finite()).unwrap_or(f32::NAN)
                 }

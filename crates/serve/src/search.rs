@@ -21,6 +21,7 @@ use crate::{
     Listings, Shopper, Snapshot,
     filters::{DUPLICATE_LISTING, Gate},
     hydrate::{self, View},
+    rules::Active,
     sources,
 };
 
@@ -65,10 +66,13 @@ pub fn rerank(
     id: RecommendationId,
 ) -> Results {
     let view = hydrate::view(snapshot, shopper, query);
-    let mut gate =
-        Gate::new(snapshot, &view, query, crate::Policy { recommend_purchased: true, ..crate::Policy::default() });
-    let mut passed: Vec<Candidate<'_>> =
-        candidates.iter().filter(|candidate| gate.passes(candidate.product_id)).copied().collect();
+    let rules = Active::of(snapshot, &view, query);
+    let shown = crate::Policy { recommend_purchased: true, ..crate::Policy::default() };
+    let mut gate = Gate::new(snapshot, &view, query, shown, None, &rules);
+    // What left the catalogue since it was indexed has no number any more.
+    let mut passes =
+        |candidate: &&Candidate<'_>| snapshot.number(candidate.product_id).is_some_and(|number| gate.passes(number));
+    let mut passed: Vec<Candidate<'_>> = candidates.iter().filter(|candidate| passes(candidate)).copied().collect();
     if policy.hide_duplicates {
         let before = passed.len();
         best_listings(&mut passed, &snapshot.listings);
@@ -91,7 +95,9 @@ pub fn rerank(
         recommendation_id: id,
         placement: query.placement.clone(),
         strategy: if items.is_empty() { "empty" } else { Source::Search.as_str() }.to_owned(),
+        plan: "search".to_owned(),
         model_version: snapshot.models.version.clone(),
+        rules_version: (snapshot.rules.version > 0).then_some(snapshot.rules.version),
         personalized: taste.is_some() && !items.is_empty(),
         notices: notices(snapshot, &view, query, taste.is_some()),
         dropped,

@@ -8,9 +8,11 @@ use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
 use crate::{
-    Listings, Newcomers,
+    Listings, Newcomers, Plans, Rules,
     content::Content,
+    numbering::Numbering,
     onboarding::Questionnaire,
+    rules::Matches,
     scorer::{self, Scorer},
 };
 
@@ -168,6 +170,11 @@ impl ModelSet {
         self.item_to_item.map(|at| self.models[at].as_ref())
     }
 
+    /// The model that learned from orders alone what is bought together.
+    pub(crate) fn bought_together(&self) -> Option<&dyn Model> {
+        self.model("bought-together")
+    }
+
     pub(crate) fn popular(&self) -> &[(u32, f32)] {
         &self.popular
     }
@@ -233,6 +240,18 @@ impl Shelf {
     }
 }
 
+/// Those that count as new.
+const NEW_ARRIVALS_MAX: usize = 1_000;
+
+/// The newest of the catalogue, as far as it says when they were listed; the score is the moment.
+fn new_arrivals(numbering: &Numbering) -> Vec<(u32, f32)> {
+    let listed = |number: &u32| numbering.product(*number).and_then(|product| product.listed_at);
+    let shelf = numbering.shelf().iter().filter_map(|number| Some((*number, listed(number)?)));
+    let mut newest: Vec<(u32, Timestamp)> = shelf.collect();
+    newest.sort_by_key(|(_, at)| std::cmp::Reverse(*at));
+    newest.into_iter().take(NEW_ARRIVALS_MAX).map(|(number, at)| (number, at.seconds() as f32)).collect()
+}
+
 /// What one request sees from its first to its last step.
 #[derive(Clone, Default)]
 pub struct Snapshot {
@@ -248,6 +267,12 @@ pub struct Snapshot {
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
     /// What newcomers can be asked; made once a snapshot.
     pub(crate) questionnaire: Arc<Questionnaire>,
+    pub plans: Arc<Plans>,
+    pub rules: Arc<Rules>,
+    pub(crate) matches: Arc<Matches>,
+    numbering: Arc<Numbering>,
+    /// The products that were listed last, with when: the newest first.
+    new_arrivals: Arc<Vec<(u32, f32)>>,
 }
 
 impl Snapshot {
@@ -260,6 +285,7 @@ impl Snapshot {
             }
         }
         let questionnaire = Arc::new(Questionnaire::new(&models, &shelf));
+        let numbering = Numbering::new(&models, &shelf);
         Self {
             models,
             shelf,
@@ -268,6 +294,11 @@ impl Snapshot {
             newcomers: Arc::default(),
             by_category: Arc::new(by_category),
             questionnaire,
+            plans: Arc::default(),
+            rules: Arc::default(),
+            matches: Arc::new(Matches::new(numbering.len(), 0)),
+            new_arrivals: Arc::new(new_arrivals(&numbering)),
+            numbering: Arc::new(numbering),
         }
     }
 
@@ -276,7 +307,10 @@ impl Snapshot {
     pub fn renewed(&self, models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
         let newcomers = if self.newcomers.is_of(&models) { self.newcomers.clone() } else { Arc::default() };
         let (content, listings) = (self.content.clone(), self.listings.clone());
-        Self { content, listings, newcomers, ..Self::new(models, shelf) }
+        let (plans, rules) = (self.plans.clone(), self.rules.clone());
+        let next = Self::new(models, shelf);
+        let matches = Arc::new(self.matches.next(&self.numbering, &next.numbering));
+        Self { content, listings, newcomers, plans, rules, matches, ..next }
     }
 
     /// The same with this content.
@@ -297,12 +331,49 @@ impl Snapshot {
         Self { listings, ..self }
     }
 
-    /// By number: the products of the models first, then the newcomers.
-    pub(crate) fn product_id(&self, number: u32) -> &ProductId {
-        match (number as usize).checked_sub(self.models.n_items()) {
-            None => self.models.product_id(number),
-            Some(newcomer) => self.newcomers.product_id(newcomer),
-        }
+    /// The same with these plans.
+    #[must_use]
+    pub fn with_plans(self, plans: Arc<Plans>) -> Self {
+        Self { plans, ..self }
+    }
+
+    /// The same with these rules.
+    #[must_use]
+    pub fn with_rules(self, rules: Arc<Rules>) -> Self {
+        let matches = Arc::new(Matches::new(self.numbering.len(), rules.len()));
+        Self { rules, matches, ..self }
+    }
+
+    /// Of a product that the models or the catalogue know.
+    pub(crate) fn number(&self, id: &ProductId) -> Option<u32> {
+        self.numbering.number(id)
+    }
+
+    pub(crate) fn id(&self, number: u32) -> &ProductId {
+        self.numbering.id(number)
+    }
+
+    /// `None` for what the models know and the catalogue does not.
+    pub(crate) fn product(&self, number: u32) -> Option<&Arc<Product>> {
+        self.numbering.product(number)
+    }
+
+    /// `None` for one that left the catalogue meanwhile.
+    pub(crate) fn newcomer(&self, newcomer: usize) -> Option<u32> {
+        self.number(self.newcomers.product_id(newcomer))
+    }
+
+    /// What two products have in common: 0 nothing – 1 category and brand.
+    pub(crate) fn similarity(&self, left: u32, right: u32) -> f32 {
+        self.numbering.similarity(left, right)
+    }
+
+    pub(crate) fn shelf_order(&self) -> &[u32] {
+        self.numbering.shelf()
+    }
+
+    pub(crate) fn new_arrivals(&self) -> &[(u32, f32)] {
+        &self.new_arrivals
     }
 
     pub(crate) fn popular_in(&self, category: &str) -> &[(u32, f32)] {

@@ -6,8 +6,8 @@ use domain::*;
 use features::{Profile, Subject};
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
 use serve::{
-    Content, Exploration, Hint, Ledger, Listings, ModelSet, Newcomers, Policy, Question, Scorer, Shelf, Shopper,
-    Snapshot, questions, recommend,
+    Content, Exploration, Hint, Ledger, Listings, ModelSet, Newcomers, Plan, Policy, Question, Rules, Scorer, Shelf,
+    Shopper, Snapshot, questions, recommend,
     search::{self, Candidate},
 };
 use text::words::Language;
@@ -95,10 +95,16 @@ fn query(n: usize) -> Query {
         cart: Vec::new(),
         filters: Filters::default(),
         exclude: Vec::new(),
+        segments: Vec::new(),
         n,
         explain: false,
         now: Timestamp::from_seconds(NOW),
     }
+}
+
+/// Of a page about these products.
+fn page(products: Vec<ProductId>, n: usize) -> Query {
+    Query { placement: PlacementId::new("product").unwrap(), products, ..query(n) }
 }
 
 fn ask(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Slate {
@@ -131,7 +137,7 @@ fn whichever_personal_model_was_trained_speaks() {
 
 #[test]
 fn a_product_page_asks_whichever_model_knows_what_goes_with_a_product() {
-    let page = Query { products: vec![id(3)], ..query(2) };
+    let page = page(vec![id(3)], 2);
     for name in ["item-knn", "rp3beta", "slim", "ease", "markov", "ials"] {
         let slate = ask(&shop(&["popular", name]), &Shopper::default(), &page);
         assert_eq!(slate.strategy, "item_to_item", "{name}: {slate:?}");
@@ -172,8 +178,7 @@ fn each_rung_answers_when_the_ones_above_are_gone() {
 
 #[test]
 fn a_product_page_asks_what_goes_with_it_and_never_shows_it_again() {
-    let mut beside = query(4);
-    beside.products = vec![id(4), ProductId::new("unheard-of").unwrap()];
+    let beside = page(vec![id(4), ProductId::new("unheard-of").unwrap()], 4);
     let slate = ask(&shop(ALL), &shopper(&[(EventKind::ProductViewed, 3)]), &beside);
     assert!(numbers(&slate).iter().all(|n| n % 2 == 0 && *n != 4), "{slate:?}");
     assert_eq!(slate.items[0].reason, Reason::SimilarTo { seed_product_id: id(4) });
@@ -318,7 +323,7 @@ fn the_first_click_on_a_product_that_no_model_knows_shapes_the_next_slate() {
 fn a_new_products_page_shows_what_resembles_it_and_filters_are_asked_inside_the_search() {
     let snapshot = with_newcomers();
     let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
-    let page = Query { products: vec![id(N)], ..query(2) };
+    let page = page(vec![id(N)], 2);
     let slate = ask(&snapshot, &viewer, &page);
     assert_eq!((numbers(&slate), slate.strategy.as_str()), (vec![N + 1, 7], "content"));
     assert!(!slate.personalized, "the page decided, not the shopper: {slate:?}");
@@ -528,7 +533,7 @@ fn dislikes_are_left_out_until_the_slate_would_be_short_or_behaviour_says_otherw
     let all = ask(&shop, &Shopper::of(disliking.clone()), &query(N));
     assert_eq!(all.items.len(), N - 1, "shoes come last, the disliked product never: {all:?}");
     assert!(!numbers(&all).contains(&4));
-    let beside_shoes = Query { products: vec![id(3)], ..query(3) };
+    let beside_shoes = page(vec![id(3)], 3);
     let slate = ask(&shop, &Shopper::of(disliking.clone()), &beside_shoes);
     assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "who looks at shoes is shown shoes: {slate:?}");
     // A view after the word.
@@ -624,4 +629,181 @@ fn a_listing_is_told_what_it_lacks() {
     assert_eq!(suggestion.category, "Cocina");
     assert_eq!(hints(3), [Hint::MissingBrand, Hint::TitleCut]);
     assert_eq!(hints(5), [], "nothing is wrong with it");
+}
+
+fn plan(text: &str) -> Plan {
+    Plan::parse("test", text, Currency::PEN).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn ask_by(snapshot: &Snapshot, shopper: &Shopper, query: &Query, plan: &Plan) -> Slate {
+    let policy = Policy { plan: Some(plan), ..Policy::default() };
+    recommend(snapshot, shopper, query, policy, RecommendationId::new("r1").unwrap())
+}
+
+/// A shop whose published rules these are, as JSON.
+fn shop_with_rules(rules: &[&str]) -> Snapshot {
+    let rules = rules.iter().enumerate().map(|(at, rest)| {
+        serde_json::from_str(&format!(r#"{{"rule_id": "r{at}", {rest}}}"#))
+            .unwrap_or_else(|error| panic!("{rest}: {error}"))
+    });
+    let zone = Shop::default().zone();
+    let rules = Rules::new(1, rules.collect(), Currency::PEN, zone, Announced::default()).unwrap();
+    shop(ALL).with_rules(Arc::new(rules))
+}
+
+#[test]
+fn what_several_sources_find_stands_above_what_one_found() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let both =
+        plan("[[sources]]\nname = \"popular\"\nquota = 4\n[[sources]]\nname = \"personal\"\nquota = 4\nweight = 0.5");
+    let asked = Query { explain: true, ..query(6) };
+    let slate = ask_by(&shop(ALL), &viewer, &asked, &both);
+    let twice = slate.items.iter().filter(|item| item.parts.len() == 2).count();
+    assert!(twice > 0 && slate.items[..twice].iter().all(|item| item.parts.len() == 2), "{slate:?}");
+    assert!(slate.plan.starts_with("test@"));
+    for item in &slate.items {
+        let sum: f32 = item.parts.iter().map(|part| part.value).sum();
+        assert!((sum - item.score).abs() < 1e-6, "{item:?}");
+    }
+    // The first of a source with weight 1 has 1, its second 61/62.
+    let alone = plan("[[sources]]\nname = \"popular\"\n[[sources]]\nname = \"recently_viewed\"");
+    let slate = ask_by(&shop(ALL), &Shopper::default(), &query(2), &alone);
+    assert_eq!(slate.items.iter().map(|item| item.score).collect::<Vec<_>>(), [1.0, 61.0 / 62.0]);
+}
+
+#[test]
+fn caps_and_variety_make_room_for_other_kinds() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 5)]);
+    let shoes = |slate: &Slate| numbers(slate).iter().filter(|n| *n % 2 == 1).count();
+    let relevant = plan("[[sources]]\nname = \"personal\"");
+    assert_eq!(shoes(&ask_by(&shop(ALL), &viewer, &query(4), &relevant)), 4);
+    let capped = plan("[[sources]]\nname = \"personal\"\n[rerank]\ncaps = { category = 2 }");
+    let slate = ask_by(&shop(ALL), &viewer, &query(4), &capped);
+    assert_eq!((shoes(&slate), slate.items.len()), (2, 4), "{slate:?}");
+    assert!(slate.dropped.iter().any(|(name, n)| name == "cap" && *n > 0), "{slate:?}");
+    let varied = plan("[[sources]]\nname = \"personal\"\n[rerank]\ndiversity = 0.9");
+    let slate = ask_by(&shop(ALL), &viewer, &query(4), &varied);
+    assert!(shoes(&slate) < 4 && numbers(&slate)[1] % 2 == 0, "the second is of another kind: {slate:?}");
+}
+
+#[test]
+fn value_moves_what_sells_for_more_up_within_the_loss_that_is_allowed() {
+    let buyer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let by = |loss: f32| {
+        plan(&format!(
+            "[[sources]]\nname = \"personal\"\n[value]\nobjective = \"revenue\"\nexponent = 1\nrelevance_loss_max = {loss}"
+        ))
+    };
+    let price = |slate: &Slate| numbers(slate).iter().sum::<usize>();
+    let plain = ask_by(&shop(ALL), &buyer, &query(3), &plan("[[sources]]\nname = \"personal\""));
+    let asked = Query { explain: true, ..query(3) };
+    let dear = ask_by(&shop(ALL), &buyer, &asked, &by(0.9));
+    assert!(price(&dear) > price(&plain), "{dear:?} {plain:?}");
+    assert!(dear.items.iter().all(|item| item.parts.iter().any(|part| part.name == "value")));
+    assert_eq!(numbers(&ask_by(&shop(ALL), &buyer, &query(3), &by(0.0))), numbers(&plain));
+}
+
+#[test]
+fn rules_do_what_merchandisers_ask() {
+    let nobody = Shopper::default();
+    let slate = |rules: &[&str], n: usize| ask(&shop_with_rules(rules), &nobody, &query(n));
+    let plain = numbers(&slate(&[], 4));
+    assert_eq!(slate(&[], 4).rules_version, Some(1));
+    // Exclude, by name in `dropped`.
+    let excluded = slate(&[r#""where": "category = 'Tazas'", "action": {"kind": "exclude"}"#], 4);
+    assert!(numbers(&excluded).iter().all(|n| n % 2 == 1), "{excluded:?}");
+    assert!(excluded.dropped.iter().any(|(name, _)| name == "rule:r0"));
+    // Boost and bury, whichever source it is that answers.
+    let last = *numbers(&slate(&[], N)).last().unwrap();
+    let boost = format!(r#""where": "product_id = 'p{last}'", "action": {{"kind": "boost", "factor": 10}}"#);
+    assert_eq!(numbers(&slate(&[&boost], 4))[0], last);
+    let bury = format!(r#""where": "product_id = 'p{}'", "action": {{"kind": "bury", "factor": 0.01}}"#, plain[0]);
+    assert!(!numbers(&slate(&[&bury], 4)).contains(&plain[0]));
+    // Pin: where it shall be, once.
+    let pin = format!(r#""action": {{"kind": "pin", "product_ids": ["p{last}", "p{}"], "position": 2}}"#, plain[0]);
+    let pinned = slate(&[&pin], 4);
+    assert_eq!(numbers(&pinned), [plain[1], last, plain[0], plain[2]]);
+    assert_eq!(pinned.items[1].reason, Reason::Selected);
+    // Include: so many places, the best of its products, at the end.
+    let include =
+        format!(r#""where": "product_id in ('p{last}', 'p{}')", "action": {{"kind": "include", "places": 1}}"#, N + 5);
+    assert_eq!(numbers(&slate(&[&include], 4)), [plain[0], plain[1], plain[2], last]);
+    // Cap without an attribute: so many of them in all.
+    let cap = slate(&[r#""where": "category = 'Zapatos'", "action": {"kind": "cap", "max": 1}"#], 4);
+    assert_eq!(numbers(&cap).iter().filter(|n| *n % 2 == 1).count(), 1);
+    let varied = slate(&[r#""action": {"kind": "diversify", "strength": 1.0}"#], 4);
+    assert_eq!(numbers(&varied).iter().filter(|n| *n % 2 == 1).count(), 2);
+}
+
+#[test]
+fn the_same_attribute_as_the_product_that_is_looked_at() {
+    let shop = shop_with_rules(&[
+        r#""target": {"placements": ["product"]}, "action": {"kind": "same", "attribute": "category"}"#,
+    ]);
+    let slate = ask(&shop, &Shopper::default(), &page(vec![id(4)], N));
+    assert_eq!(slate.items.len(), N / 2 - 1);
+    assert!(numbers(&slate).iter().all(|n| n % 2 == 0), "{slate:?}");
+    assert_eq!(ask(&shop, &Shopper::default(), &query(N)).items.len(), N, "the front page has nothing to go by");
+}
+
+#[test]
+fn a_rule_holds_where_when_and_for_whom_it_is_meant() {
+    let exclude = |target: &str| {
+        shop_with_rules(&[&format!(r#""target": {target}, "where": "stock is null", "action": {{"kind": "exclude"}}"#)])
+    };
+    // The moment is Saturday, 25 July 2026, a quarter past noon in Lima.
+    for (target, holds) in [
+        ("{}", true),
+        (r#"{"placements": ["cart"]}"#, false),
+        (r#"{"segments": ["vip"]}"#, true),
+        (r#"{"segments": ["new"]}"#, false),
+        (r#"{"schedule": {"weekdays": ["sat"], "hours": [12, 13]}}"#, true),
+        (r#"{"schedule": {"hours": [17, 18]}}"#, false),
+        (r#"{"schedule": {"occasions": ["fiestas-patrias"]}}"#, true),
+        (r#"{"schedule": {"occasions": ["navidad"]}}"#, false),
+    ] {
+        let asked = Query { segments: vec!["vip".to_owned()], ..query(4) };
+        let slate = ask(&exclude(target), &Shopper::default(), &asked);
+        assert_eq!(slate.items.is_empty(), holds, "{target}: {slate:?}");
+    }
+}
+
+#[test]
+fn a_pin_of_what_may_not_be_shown_is_refused_with_the_reason() {
+    let viewer = shopper(&[(EventKind::OrderCompleted, 1)]);
+    let pin = r#""action": {"kind": "pin", "product_ids": ["p1", "nothing"], "position": 1}"#;
+    let exclude = r#""where": "product_id = 'p2'", "action": {"kind": "exclude"}"#;
+    let other = r#""action": {"kind": "pin", "product_ids": ["p2"], "position": 3}"#;
+    let slate = ask(&shop_with_rules(&[pin, exclude, other]), &viewer, &query(4));
+    let refused: Vec<&str> =
+        slate.notices.iter().filter(|n| n.code == "pin_refused").map(|n| n.detail.as_str()).collect();
+    assert_eq!(refused.len(), 3, "{slate:?}");
+    assert!(
+        refused[0].ends_with("p1 in place 1: purchased") && refused[1].ends_with("nothing in place 2: not_in_catalog")
+    );
+    assert!(refused[2].ends_with("p2 in place 3: rule:r1"));
+    assert_eq!(slate.items.len(), 4);
+}
+
+#[test]
+fn a_changed_product_is_asked_anew_by_the_rules() {
+    let before = shop_with_rules(&[r#""where": "stock = 0", "action": {"kind": "exclude"}"#]);
+    assert_eq!(ask(&before, &Shopper::default(), &query(N)).items.len(), N);
+    let mut products: Vec<Arc<Product>> = before.shelf.products().cloned().collect();
+    let mut gone = (*products[3]).clone();
+    gone.stock = Some(0);
+    products[3] = Arc::new(gone);
+    let after = before.renewed(before.models.clone(), Arc::new(Shelf::new(products)));
+    assert_eq!(ask(&after, &Shopper::default(), &query(N)).items.len(), N - 1);
+}
+
+#[test]
+fn a_placement_without_a_plan_gets_one_that_suits_and_says_so() {
+    let elsewhere = |query: Query| Query { placement: PlacementId::new("app-drawer").unwrap(), ..query };
+    let notice = |slate: &Slate| slate.notices.iter().find(|n| n.code == "no_plan").map(|n| n.detail.clone());
+    let slate = ask(&shop(ALL), &Shopper::default(), &elsewhere(query(2)));
+    assert_eq!(notice(&slate).unwrap(), "app-drawer has no plan of its own and got that of home");
+    let slate = ask(&shop(ALL), &Shopper::default(), &elsewhere(page(vec![id(3)], 2)));
+    assert!(slate.plan.starts_with("product@") && notice(&slate).is_some(), "{slate:?}");
+    assert_eq!(notice(&ask(&shop(ALL), &Shopper::default(), &query(2))), None);
 }

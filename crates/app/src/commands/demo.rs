@@ -200,10 +200,11 @@ fn visit_home(engine: &Engine, raw: &RawEvent) -> anyhow::Result<()> {
         cart: Vec::new(),
         filters: Filters { available: true, ..Filters::default() },
         exclude: Vec::new(),
+        segments: Vec::new(),
         n: engine.config.serve.n,
         explain: false,
         now: engine.now(),
     };
-    engine.recommend(&query, false);
+    engine.recommend(query, crate::engine::Ask::default());
     Ok(())
 }

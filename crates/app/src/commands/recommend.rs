@@ -1,5 +1,6 @@
 //! `vitrina recommend`: one slate on the terminal.
 
+use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{api::Api, say, say_json};
@@ -8,6 +9,11 @@ use crate::{cli::Recommend, config::Config};
 pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Result<()> {
     let api = Api::open(&config)?;
     api.read_catalog()?;
+    let plan = recommend
+        .plan
+        .as_ref()
+        .map(|path| std::fs::read_to_string(path).with_context(|| format!("can't read the plan {}", path.display())));
+    let plan = plan.transpose()?;
     let slate = api.post(
         "/v1/recommendations",
         &json!({
@@ -17,6 +23,7 @@ pub fn run(config: Config, recommend: Recommend, as_json: bool) -> anyhow::Resul
             "product_ids": recommend.products,
             "filters": { "where": recommend.condition },
             "explain": recommend.explain,
+            "plan": plan,
             "preview": true,
         }),
     )?;

@@ -40,6 +40,7 @@ pub async fn serve(
     let reading = tokio::spawn(engine.clone().keep_reading());
     let indexing = tokio::spawn(engine.clone().follow_catalogue());
     let listing = tokio::spawn(engine.clone().keep_listings());
+    let watching = tokio::spawn(engine.clone().watch_plans());
     let stopping = engine.clone();
     let stop = async move {
         stop_signal().await;
@@ -62,6 +63,7 @@ pub async fn serve(
     reading.await?;
     indexing.await?;
     listing.await?;
+    watching.await?;
     // The file is a hint; a stale one is recognised because the folder is not locked.
     let _ = fs::remove_file(Beacon::path(&engine.config));
     tracing::info!("stopped");

@@ -80,6 +80,7 @@ mod tests {
                 cart: Vec::new(),
                 filters: Filters::default(),
                 exclude: Vec::new(),
+                segments: Vec::new(),
                 n: 10,
                 explain: false,
                 now: Timestamp::from_micros(day * DAY + 1),

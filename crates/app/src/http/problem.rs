@@ -32,6 +32,8 @@ codes! {
     MethodNotAllowed   METHOD_NOT_ALLOWED      "method_not_allowed"  "This path does not answer to that method",
     Timeout            REQUEST_TIMEOUT         "timeout"             "The request did not arrive in time",
     Conflict           CONFLICT                "conflict"            "The request contradicts what is stored",
+    Changed            PRECONDITION_FAILED     "changed"             "Somebody changed it meanwhile",
+    NoIfMatch          PRECONDITION_REQUIRED   "if_match_required"   "Say which version you change",
     TooLarge           PAYLOAD_TOO_LARGE       "too_large"           "The body is too large",
     UnsupportedMedia   UNSUPPORTED_MEDIA_TYPE  "unsupported_media"   "The body has a type that is not understood",
     Internal           INTERNAL_SERVER_ERROR   "internal"            "Something failed on our side",

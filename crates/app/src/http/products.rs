@@ -36,6 +36,9 @@ pub struct ProductBody {
     /// The price before a discount
     #[serde(default, skip_serializing_if = "Option::is_none")]
     list_price: Option<Amount>,
+    /// What one costs the shop; rules and plans can go by the margin, shoppers never see it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cost_of_goods_sold: Option<Amount>,
     /// in_stock, out_of_stock, preorder or backorder
     #[serde(default)]
     #[schema(value_type = String)]
@@ -132,6 +135,7 @@ impl ProductBody {
             seller: self.seller,
             price: amount("price", self.price)?,
             list_price: amount("list_price", self.list_price)?,
+            cost_of_goods_sold: amount("cost_of_goods_sold", self.cost_of_goods_sold)?,
             availability: self.availability,
             stock: self.stock,
             link: self.link,
@@ -156,6 +160,7 @@ impl ProductBody {
             seller: product.seller.clone(),
             price: amount(product.price),
             list_price: amount(product.list_price),
+            cost_of_goods_sold: amount(product.cost_of_goods_sold),
             availability: product.availability,
             stock: product.stock,
             link: product.link.clone(),

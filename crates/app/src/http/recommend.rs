@@ -7,14 +7,14 @@ use domain::{
     Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serve::{Language, Snapshot, reason_text};
+use serve::{Language, Plan, Snapshot, reason_text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
     extract::{ApiJson, ApiQuery},
     problem::{Problem, Result},
 };
-use crate::engine::{Engine, Who};
+use crate::engine::{Ask, Engine, Made, Who};
 
 /// Most ids in one list of a request.
 const IDS_MAX: usize = 500;
@@ -25,7 +25,7 @@ const IDS_MAX: usize = 500;
 pub struct SimpleQuery {
     /// The shop's user id
     user_id: String,
-    /// Where the slate appears: home, product, cart, … [default: home]
+    /// Where the slate appears: home, product, cart, … [default: by what the request is about]
     placement: Option<String>,
     /// How many products
     n: Option<usize>,
@@ -67,14 +67,14 @@ pub async fn simple(
     ApiQuery(request): ApiQuery<SimpleQuery>,
 ) -> Result<Json<SimpleAnswer>> {
     let rich = Request {
-        placement: request.placement.unwrap_or_else(home),
+        placement: request.placement.unwrap_or_default(),
         user_id: Some(request.user_id.clone()),
         product_ids: request.product_id.into_iter().collect(),
         filters: RequestFilters { condition: request.condition, ..RequestFilters::default() },
         n: request.n,
         ..Request::default()
     };
-    let (slate, snapshot) = answer(&engine, &rich)?;
+    let Made { slate, snapshot } = answer(&engine, &rich)?;
     let recommendations = slate
         .items
         .iter()
@@ -101,7 +101,7 @@ pub async fn simple(
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Request {
-    /// Where the slate appears: home, product, cart, …
+    /// Where the slate appears: home, product, cart, … [default: by what the request is about]
     #[schema(example = "home")]
     pub placement: String,
     /// The shop's user id
@@ -120,8 +120,22 @@ pub struct Request {
     pub explain: bool,
     /// A look, not a real visit: no impression is recorded
     pub preview: bool,
+    /// Who reports what was seen: server (what was answered) or client (the page itself) [default: server]
+    pub impression: Option<Reporter>,
+    /// A plan to look at, as TOML, instead of the placement's own; for previews alone
+    pub plan: Option<String>,
     /// Language of `reason.text`: es or en [default: the shop's]
     pub locale: Option<String>,
+}
+
+/// Who says what was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Reporter {
+    /// What was answered counts as seen.
+    Server,
+    /// The page sends an impression of what came into view, under the message id `impression-RECOMMENDATION_ID`.
+    Client,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
@@ -143,12 +157,17 @@ pub struct RequestFilters {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Answer {
-    recommendation_id: String,
-    placement: String,
-    items: Vec<Item>,
+    pub(super) recommendation_id: String,
+    pub(super) placement: String,
+    pub(super) items: Vec<Item>,
     /// The highest source that gave a product: personal, item_to_item, segment, content, category, trending, popular, catalog or empty; of a search, search or empty
-    strategy: String,
+    pub(super) strategy: String,
+    /// The plan that built it, with its version
+    #[schema(example = "home@5f2c90ab1234")]
+    pub(super) plan: String,
     model_version: Option<String>,
+    /// The merchandising rules that had their say
+    rules_version: Option<u64>,
     /// Did the shopper's own history shape it?
     personalized: bool,
     notices: Vec<NoticeBody>,
@@ -226,32 +245,49 @@ impl From<Notice> for NoticeBody {
 #[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
     responses((status = 200, body = Answer), (status = 400, body = Problem)))]
 pub async fn rich(State(engine): State<Arc<Engine>>, ApiJson(request): ApiJson<Request>) -> Result<impl IntoResponse> {
-    let (slate, snapshot) = answer(&engine, &request)?;
+    let Made { slate, snapshot } = answer(&engine, &request)?;
     let locale = request.locale.as_deref().unwrap_or(&engine.shop.locale);
     Ok(Json(body(slate, &snapshot, Language::of(locale))))
 }
 
-fn answer(engine: &Engine, request: &Request) -> Result<(Slate, Arc<Snapshot>)> {
+fn answer(engine: &Engine, request: &Request) -> Result<Made> {
     let query = query(engine, request)?;
-    Ok(engine.recommend(&query, request.preview))
+    let plan = request.plan.as_deref().map(|text| plan(engine, request, text)).transpose()?;
+    let client_reports = request.impression == Some(Reporter::Client);
+    Ok(engine.recommend(query, Ask { preview: request.preview, client_reports, plan: plan.as_ref() }))
 }
 
-fn home() -> String {
-    "home".to_owned()
+fn plan(engine: &Engine, request: &Request, text: &str) -> Result<Plan> {
+    if !request.preview {
+        return Err(Problem::parameter(
+            "a plan in a request is for previews alone; set preview, or put it into the plans' folder",
+        ));
+    }
+    Plan::parse("preview", text, engine.shop.currency).map_err(Problem::parameter)
+}
+
+/// Where a request that does not say belongs, by what it is about.
+fn placement(request: &Request) -> &str {
+    match (request.placement.as_str(), request.product_ids.is_empty(), request.cart.is_empty()) {
+        ("", false, _) => "product",
+        ("", true, false) => "cart",
+        ("", true, true) => "home",
+        (given, ..) => given,
+    }
 }
 
 /// The request as a query, or the first thing that is wrong with it.
-fn query(engine: &Engine, request: &Request) -> Result<Query> {
+pub(super) fn query(engine: &Engine, request: &Request) -> Result<Query> {
     let Who { user, anonymous } = engine.who(request.user_id.as_deref(), request.anonymous_id.as_deref())?;
-    let placement = if request.placement.is_empty() { home() } else { request.placement.clone() };
     Ok(Query {
-        placement: PlacementId::new(placement).map_err(Problem::parameter)?,
+        placement: PlacementId::new(placement(request)).map_err(Problem::parameter)?,
         user,
         anonymous,
         products: ids("product_ids", &request.product_ids)?,
         cart: ids("cart", &request.cart)?,
         filters: filters(&request.filters, engine.shop.currency)?,
         exclude: ids("exclude", &request.exclude)?,
+        segments: Vec::new(),
         n: how_many(engine, request.n)?,
         explain: request.explain,
         now: engine.now(),
@@ -337,7 +373,9 @@ pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
         placement: slate.placement.to_string(),
         items,
         strategy: slate.strategy,
+        plan: slate.plan,
         model_version: slate.model_version.map(String::from),
+        rules_version: slate.rules_version,
         personalized: slate.personalized,
         notices: slate.notices.into_iter().map(NoticeBody::from).collect(),
         dropped: slate.dropped.into_iter().collect(),
@@ -350,6 +388,7 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::BecauseYouViewed { seed_product_id } => ("because_you_viewed", Some(seed_product_id), None),
         Reason::BecauseYouBought { seed_product_id } => ("because_you_bought", Some(seed_product_id), None),
         Reason::BecauseYouLike { seed_product_id } => ("because_you_like", Some(seed_product_id), None),
+        Reason::BoughtTogether { seed_product_id } => ("bought_together", Some(seed_product_id), None),
         Reason::SimilarTo { seed_product_id } => ("similar_to", Some(seed_product_id), None),
         Reason::Resembles { seed_product_id } => ("resembles", Some(seed_product_id), None),
         Reason::ForYou => ("for_you", None, None),
@@ -358,6 +397,11 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::TrendingNow => ("trending_now", None, None),
         Reason::Popular => ("popular", None, None),
         Reason::InCatalog => ("in_catalog", None, None),
+        Reason::NewInShop => ("new_in_shop", None, None),
+        Reason::ViewedBefore => ("viewed_before", None, None),
+        Reason::BuyAgain => ("buy_again", None, None),
+        Reason::RealDeal { .. } => ("real_deal", None, None),
+        Reason::Selected => ("selected", None, None),
         Reason::MatchesSearch => ("matches_search", None, None),
     };
     let name = seed.and_then(name_of);

@@ -114,6 +114,7 @@ fn query(engine: &Engine, request: &Request) -> Result<(Query, usize)> {
         cart: Vec::new(),
         filters: recommend::filters(&filters, engine.shop.currency)?,
         exclude: Vec::new(),
+        segments: Vec::new(),
         n: recommend::how_many(engine, request.n)?,
         explain: request.explain.unwrap_or(false),
         now: engine.now(),

@@ -35,6 +35,7 @@ const SELLER: &[&str] = &["seller", "vendor", "store_name"];
 const PRICE: &[&str] = &["price", "product_price", "price_pen"];
 const LIST_PRICE: &[&str] = &["list_price", "original_price", "compare_at_price"];
 const SALE_PRICE: &[&str] = &["sale_price"];
+const COST: &[&str] = &["cost_of_goods_sold", "cost"];
 const AVAILABILITY: &[&str] = &["availability", "in_stock", "available"];
 const STOCK: &[&str] = &["stock", "quantity", "inventory", "inventory_quantity"];
 const LINK: &[&str] = &["link", "url", "product_url"];
@@ -42,7 +43,7 @@ const IMAGE_LINK: &[&str] = &["image_link", "image_url", "image", "imageUrl"];
 const LISTED_AT: &[&str] = &["listed_at", "created_at", "availability_date"];
 const HIDDEN: &[&str] = &["hidden", "is_hidden"];
 const CURRENCY: &[&str] = &["currency"];
-const ALL: [&[&str]; 16] = [
+const ALL: [&[&str]; 17] = [
     ID,
     NAME,
     DESCRIPTION,
@@ -52,6 +53,7 @@ const ALL: [&[&str]; 16] = [
     PRICE,
     LIST_PRICE,
     SALE_PRICE,
+    COST,
     AVAILABILITY,
     STOCK,
     LINK,
@@ -186,6 +188,10 @@ pub fn product(row: &Row, options: &ReadOptions) -> Result<Product, Refusal> {
     product.brand = text(row, BRAND);
     product.seller = text(row, SELLER);
     (product.price, product.list_price) = prices(money(PRICE)?, money(LIST_PRICE)?, money(SALE_PRICE)?)?;
+    product.cost_of_goods_sold = money(COST)?;
+    if let Some(negative) = product.cost_of_goods_sold.filter(|cost| cost.minor < 0) {
+        return Err(Refusal::out_of_range(COST[0], negative, "zero or more"));
+    }
     product.availability = text(row, AVAILABILITY).map(|text| availability(&text)).transpose()?.unwrap_or_default();
     product.stock = text(row, STOCK).map(|text| stock(&text)).transpose()?;
     product.link = text(row, LINK);

@@ -35,7 +35,7 @@ enum Field {
     Number(NumberField),
 }
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 14] = [
     "product_id",
     "category",
     "brand",
@@ -44,6 +44,8 @@ const FIELDS: [&str; 12] = [
     "attributes",
     "price",
     "list_price",
+    "cost_of_goods_sold",
+    "margin_percent",
     "discount_percent",
     "stock",
     "age_days",
@@ -175,7 +177,9 @@ impl<'t> Parser<'t> {
             "availability" => Field::Text(TextField::Availability),
             "price" => Field::Number(NumberField::Price(self.currency)),
             "list_price" => Field::Number(NumberField::ListPrice(self.currency)),
+            "cost_of_goods_sold" => Field::Number(NumberField::Cost(self.currency)),
             "discount_percent" => Field::Number(NumberField::DiscountPercent),
+            "margin_percent" => Field::Number(NumberField::MarginPercent),
             "stock" => Field::Number(NumberField::Stock),
             "age_days" => Field::Number(NumberField::AgeDays),
             "attributes" => {
@@ -218,7 +222,7 @@ impl<'t> Parser<'t> {
     fn number_value(&mut self, field: NumberField) -> Result<f64> {
         let &Kind::Number(digits) = self.peek() else { return Err(self.wanted("a number")) };
         let number = match field {
-            NumberField::Price(currency) | NumberField::ListPrice(currency) => {
+            NumberField::Price(currency) | NumberField::ListPrice(currency) | NumberField::Cost(currency) => {
                 let money = Money::parse(digits, currency).map_err(|error| self.error(error.to_string()))?;
                 money.minor as f64
             }

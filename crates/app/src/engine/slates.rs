@@ -1,0 +1,98 @@
+//! Slates and pages: the shopper read, the walk of `serve`, and what was shown on its way to the log.
+
+use std::{sync::Arc, time::Instant};
+
+use domain::{Query, RecommendationId, Slate};
+use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot};
+use ulid::Ulid;
+
+use super::{Engine, placement_label};
+
+/// How a slate is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ask<'a> {
+    /// A look, not a visit: nothing is recorded or counted.
+    pub preview: bool,
+    /// The page reports itself what was seen.
+    pub client_reports: bool,
+    /// Instead of the placement's own.
+    pub plan: Option<&'a Plan>,
+}
+
+/// A slate and the snapshot that it was made from.
+pub struct Made {
+    pub slate: Slate,
+    pub snapshot: Arc<Snapshot>,
+}
+
+/// The rows of a page and the snapshot that they were made from.
+pub struct MadePage {
+    pub rows: Vec<RowSlate>,
+    pub snapshot: Arc<Snapshot>,
+}
+
+impl Engine {
+    /// One slate; what was shown goes to the log afterwards.
+    pub fn recommend(&self, mut query: Query, ask: Ask<'_>) -> Made {
+        let started = Instant::now();
+        let snapshot = self.snapshot();
+        self.add_segments(&snapshot, &mut query);
+        let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
+        let policy = Policy { plan: ask.plan, ..self.policy(&query) };
+        let slate = serve::recommend(&snapshot, &shopper, &query, policy, new_id());
+        self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
+        self.shown(&query, &slate, ask);
+        Made { slate, snapshot }
+    }
+
+    /// All rows of a page, each a slate of its own in the log.
+    pub fn page(&self, page: &Page, mut query: Query, ask: Ask<'_>) -> MadePage {
+        let started = Instant::now();
+        let snapshot = self.snapshot();
+        self.add_segments(&snapshot, &mut query);
+        let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
+        let free_shipping_from = self.config.free_shipping_from();
+        let context = PageContext { page, policy: self.policy(&query), free_shipping_from };
+        let rows = serve::page(&snapshot, &shopper, &query, &context, new_id);
+        self.metrics.page_made(started.elapsed());
+        for row in &rows {
+            self.shown(&query, &row.slate, ask);
+        }
+        MadePage { rows, snapshot }
+    }
+
+    pub(super) fn policy(&self, query: &Query) -> Policy<'_> {
+        Policy {
+            recommend_purchased: self.config.serve.recommend_purchased,
+            hide_duplicates: self.config.serve.hide_duplicates,
+            exploration: self.exploration(query),
+            plan: None,
+        }
+    }
+
+    fn shown(&self, query: &Query, slate: &Slate, ask: Ask<'_>) {
+        if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
+            self.metrics.scorer_failures.inc();
+        }
+        if ask.preview {
+            return;
+        }
+        self.explored(slate);
+        if !ask.client_reports && !self.impressions.offer(query, slate) {
+            self.metrics.impressions_dropped.inc();
+        }
+    }
+
+    /// The shop's own segment of a known user, read only where some rule goes by segments.
+    pub(super) fn add_segments(&self, snapshot: &Snapshot, query: &mut Query) {
+        let Some(user) = query.user.filter(|_| snapshot.rules.want_segments()) else { return };
+        match self.stores.users.get(user) {
+            Ok(traits) => query.segments.extend(traits.and_then(|traits| traits.segment)),
+            Err(error) => tracing::warn!(%error, "a user's segment is unreadable; rules for segments pass them over"),
+        }
+    }
+}
+
+pub(super) fn new_id() -> RecommendationId {
+    RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id")
+}

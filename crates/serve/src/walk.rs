@@ -1,0 +1,363 @@
+//! The steps from a query to a slate, in their order.
+
+use domain::{Notice, ProductId, Query, RecommendationId, ScorePart, Slate, SlateItem, Source};
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Exploration, Plan, Policy, SCORER_FAILED, Scorer, Snapshot, explain,
+    filters::{CAP, Gate, Refusal},
+    hydrate::View,
+    no_text_model,
+    plan::QUOTA,
+    rerank::{self, Candidate, Cap, Part, PartOf, Scale},
+    rules::Active,
+    sources,
+};
+
+/// Reciprocal rank fusion holds ranks well below this for nearly equal (Cormack et al., SIGIR 2009).
+const FUSION: f32 = 60.0;
+
+pub(crate) fn slate(
+    snapshot: &Snapshot,
+    view: &View,
+    query: &Query,
+    policy: Policy<'_>,
+    id: RecommendationId,
+) -> Slate {
+    let plan = policy.plan.unwrap_or_else(|| snapshot.plans.of(query, view.about_context));
+    let rules = Active::of(snapshot, view, query);
+    let mut walk = Walk {
+        snapshot,
+        view,
+        query,
+        plan,
+        rules: &rules,
+        gate: Gate::new(snapshot, view, query, policy, plan.condition.as_ref(), &rules),
+        caps: rules.caps(plan),
+        chosen: Vec::with_capacity(query.n),
+        left: Vec::new(),
+        notices: view.notices.clone(),
+    };
+    walk.climb();
+    if walk.is_short() && walk.gate.forgive() {
+        walk.climb();
+    }
+    if let Some(exploration) = policy.exploration.filter(|_| plan.rerank.explore && !view.about_context) {
+        walk.explore(exploration);
+    }
+    walk.include();
+    walk.pin();
+    walk.into_slate(id)
+}
+
+struct Walk<'a> {
+    snapshot: &'a Snapshot,
+    view: &'a View,
+    query: &'a Query,
+    plan: &'a Plan,
+    rules: &'a Active<'a>,
+    gate: Gate<'a>,
+    caps: Vec<Cap<'a>>,
+    chosen: Vec<Candidate>,
+    /// What passed the gate and found no place.
+    left: Vec<Candidate>,
+    notices: Vec<Notice>,
+}
+
+impl<'a> Walk<'a> {
+    fn missing(&self) -> usize {
+        self.query.n - self.chosen.len()
+    }
+
+    fn is_short(&self) -> bool {
+        self.missing() > 0
+    }
+
+    /// The plan's sources lead, its fallbacks fill up in their order.
+    fn climb(&mut self) {
+        let (leading, filling) = sources::order(self.plan, self.view);
+        self.place(&leading);
+        for source in filling {
+            if !self.is_short() {
+                return;
+            }
+            self.place(&[source]);
+        }
+    }
+
+    /// Gives the places that are left to the best of what these sources find.
+    fn place(&mut self, sources: &[Source]) {
+        let mut pool = match sources {
+            [source] => self.take(*source),
+            several => self.fuse(several),
+        };
+        if let Some(scorer) = self.scorer(sources)
+            && let Err(error) = scorer.rerank(self.snapshot, self.view, self.query, &mut pool)
+        {
+            let detail = format!("{error}; the slate is as it was found");
+            self.notices.push(Notice { code: SCORER_FAILED.to_owned(), detail });
+        }
+        self.boost(&mut pool);
+        if let Some(value) = self.plan.value {
+            rerank::weigh_value(self.snapshot, &mut pool, value, self.missing());
+        }
+        self.choose(pool);
+    }
+
+    /// A brought scorer ranks anew what the personal models find.
+    fn scorer(&self, sources: &[Source]) -> Option<&'a Scorer> {
+        self.snapshot.models.scorer().filter(|_| sources.contains(&Source::Personal))
+    }
+
+    /// How many candidates a source shall give: what the scorer wants to see, its quota where a later step may change the order, else no
+    /// more than there are places.
+    fn quota(&self, source: Source, sources: &[Source]) -> usize {
+        let planned = || self.plan.sources.iter().find(|planned| planned.source == source);
+        let quota = match self.scorer(sources) {
+            Some(scorer) => scorer.candidates(),
+            None if self.plan.reranks() || self.rules.rerank() => planned().map_or(QUOTA, |planned| planned.quota),
+            None => 0,
+        };
+        quota.max(self.missing())
+    }
+
+    /// What passes the gate of one source, best first, with the scores that it gives.
+    fn take(&mut self, source: Source) -> Vec<Candidate> {
+        let quota = self.quota(source, &[source]);
+        let Some(mut rung) = sources::rung(source, self.snapshot, self.view, self.query) else { return Vec::new() };
+        let mut pool = Vec::new();
+        while pool.len() < quota {
+            let Some((number, score)) = rung.next(&self.gate, quota) else { break };
+            if self.gate.admits(number) {
+                pool.push(Candidate::new(number, source, score));
+            }
+        }
+        pool
+    }
+
+    /// What passes the gate of several sources: `score = Σ weight · (K + 1) / (K + rank)` over those that found it.
+    fn fuse(&mut self, sources: &[Source]) -> Vec<Candidate> {
+        let mut pool: Vec<Candidate> = Vec::new();
+        let mut places: FxHashMap<u32, usize> = FxHashMap::default();
+        for &source in sources {
+            let quota = self.quota(source, sources);
+            let planned = self.plan.sources.iter().find(|planned| planned.source == source);
+            let weight = planned.map_or(1.0, |planned| planned.weight);
+            let Some(mut rung) = sources::rung(source, self.snapshot, self.view, self.query) else { continue };
+            let mut rank = 1;
+            while rank <= quota {
+                let Some((number, _)) = rung.next(&self.gate, quota) else { break };
+                let worth = weight * (FUSION + 1.0) / (FUSION + rank as f32);
+                if let Some(&place) = places.get(&number) {
+                    pool[place].add(PartOf::Source(source), worth);
+                } else if self.gate.admits(number) {
+                    places.insert(number, pool.len());
+                    pool.push(Candidate::new(number, source, worth));
+                } else {
+                    continue;
+                }
+                rank += 1;
+            }
+        }
+        rerank::sort(&mut pool);
+        // Its own model's shares would not add up to a fused score.
+        for candidate in pool.iter_mut().filter(|candidate| candidate.parts.is_empty()) {
+            candidate.parts.push(Part { of: PartOf::Source(candidate.source), value: candidate.score });
+        }
+        pool
+    }
+
+    fn boost(&self, pool: &mut [Candidate]) {
+        if !self.rules.rerank() {
+            return;
+        }
+        let scale = Scale::of(pool);
+        for candidate in pool.iter_mut() {
+            for (rule, factor) in self.rules.factors(candidate.number) {
+                candidate.add(PartOf::Rule(rule), scale.effect(candidate.score, factor));
+            }
+        }
+        rerank::sort(pool);
+    }
+
+    fn choose(&mut self, mut pool: Vec<Candidate>) {
+        let (snapshot, missing, now) = (self.snapshot, self.missing(), self.query.now);
+        let (caps, gate) = (&mut self.caps, &mut self.gate);
+        let admits = |candidate: &Candidate| {
+            let admits = snapshot.product(candidate.number).is_none_or(|product| rerank::has_room(caps, product, now));
+            if !admits {
+                gate.refuse(candidate.number, CAP);
+            }
+            admits
+        };
+        let chosen = rerank::choose(snapshot, &mut pool, self.rules.diversity(self.plan), missing, admits);
+        self.chosen.extend(chosen);
+        self.left.extend(pool);
+    }
+
+    /// Gives the last places to the new products that suit the shopper best, as many as `exploration` says that are not there by their own score.
+    fn explore(&mut self, exploration: Exploration<'_>) {
+        let is_new = |candidate: &Candidate| self.snapshot.models.item(self.snapshot.id(candidate.number)).is_none();
+        let there = self.chosen.iter().filter(|candidate| is_new(candidate)).count();
+        let missing = exploration.places(self.query.n).saturating_sub(there);
+        if missing == 0 {
+            return;
+        }
+        let may_show = |number: u32| exploration.may_show(self.snapshot.id(number));
+        let left = self.left.iter().filter(|candidate| is_new(candidate) && may_show(candidate.number));
+        let mut found: Vec<Candidate> =
+            left.take(missing).map(|left| Candidate::new(left.number, Source::Exploration, left.score)).collect();
+        if let Some(mut rung) = sources::newcomers(self.snapshot, self.view) {
+            while found.len() < missing {
+                let Some((number, score)) = rung.next(&self.gate, missing) else { break };
+                if may_show(number) && self.gate.admits(number) {
+                    found.push(Candidate::new(number, Source::Exploration, score));
+                }
+            }
+        }
+        self.give_last_places(found, |_| false);
+    }
+
+    /// Gives the last places to what rules want on the slate and is not there by its own score: what suits the shopper best.
+    fn include(&mut self) {
+        for (rule, places) in self.rules.includes() {
+            let rules = self.rules;
+            let is_its = |candidate: &Candidate| rules.admits(rule, candidate.number);
+            let missing = places.min(self.query.n).saturating_sub(self.chosen.iter().filter(|c| is_its(c)).count());
+            let mut found = Vec::new();
+            for (number, score) in sources::best_of(self.snapshot, self.view, rules.products(rule)) {
+                if found.len() == missing {
+                    break;
+                }
+                let is_left = self.left.iter().any(|candidate| candidate.number == number);
+                if is_left || self.gate.admits(number) {
+                    let mut candidate = Candidate::new(number, Source::Rule, score);
+                    candidate.add(PartOf::Rule(rule), 0.0);
+                    found.push(candidate);
+                }
+            }
+            self.give_last_places(found, |candidate| candidate.source == Source::Exploration || is_its(candidate));
+        }
+    }
+
+    /// Those that must `stay` leave only when nothing else is left.
+    fn give_last_places(&mut self, found: Vec<Candidate>, stay: impl Fn(&Candidate) -> bool) {
+        while self.chosen.len() + found.len() > self.query.n {
+            let last = self.chosen.iter().rposition(|candidate| !stay(candidate));
+            let Some(last) = last.or(self.chosen.len().checked_sub(1)) else { break };
+            let candidate = self.chosen.remove(last);
+            self.left.push(candidate);
+        }
+        self.left.retain(|left| found.iter().all(|found| found.number != left.number));
+        self.chosen.extend(found);
+    }
+
+    /// Puts products where rules want them, but what may not be shown at all.
+    fn pin(&mut self) {
+        let n = self.query.n;
+        let pins: Vec<_> = self.rules.pins().into_iter().filter(|(position, ..)| *position <= n).collect();
+        let pinned: Vec<(usize, u32, Option<Candidate>)> =
+            pins.iter().map(|(position, rule, id)| (*position, *rule, self.pinned(*position, *rule, id))).collect();
+        for (position, rule, candidate) in pinned {
+            let Some(mut candidate) = candidate else { continue };
+            candidate.add(PartOf::Rule(rule), 0.0);
+            self.chosen.insert((position - 1).min(self.chosen.len()), candidate);
+        }
+        let beyond = self.chosen.split_off(self.chosen.len().min(n));
+        self.left.extend(beyond);
+    }
+
+    /// The product to pin, taken from where it stands; a notice where it may not be shown.
+    fn pinned(&mut self, position: usize, rule: u32, id: &ProductId) -> Option<Candidate> {
+        let number = self.snapshot.number(id);
+        if let Some(at) = self.chosen.iter().position(|candidate| Some(candidate.number) == number) {
+            return Some(self.chosen.remove(at));
+        }
+        let refusal = match number {
+            Some(number) => self.gate.refusal(number),
+            None => Some(Refusal::Named("not_in_catalog")),
+        };
+        if let Some(why) = refusal {
+            let (rule, why) = (self.snapshot.rules.id(rule), why.name(self.snapshot));
+            let detail = format!("rule {rule} wants {id} in place {position}: {why}");
+            self.notices.push(Notice { code: "pin_refused".to_owned(), detail });
+            return None;
+        }
+        self.left.retain(|left| Some(left.number) != number);
+        number.map(|number| Candidate::new(number, Source::Rule, 0.0))
+    }
+
+    fn into_slate(self, id: RecommendationId) -> Slate {
+        let Self { snapshot, view, query, gate, .. } = &self;
+        let mut items: Vec<SlateItem> = self.chosen.iter().enumerate().map(|(at, one)| self.item(at, one)).collect();
+        explain::reasons(snapshot, view, query, &mut items);
+        if query.explain {
+            explain::parts(snapshot, view, &mut items);
+        }
+        let strategy = items.iter().map(|item| item.source).min().map_or("empty", Source::as_str).to_owned();
+        Slate {
+            recommendation_id: id,
+            placement: query.placement.clone(),
+            personalized: items.iter().any(|item| view.is_about_them(item.source)),
+            strategy,
+            plan: self.plan.label(),
+            model_version: snapshot.models.version.clone(),
+            rules_version: (snapshot.rules.version > 0).then_some(snapshot.rules.version),
+            notices: self.notices(&items),
+            dropped: gate.dropped(),
+            freshest_event_at: view.freshest_event_at,
+            items,
+        }
+    }
+
+    fn item(&self, at: usize, candidate: &Candidate) -> SlateItem {
+        let parts = candidate.parts.iter().filter(|_| self.query.explain);
+        SlateItem {
+            product_id: self.snapshot.id(candidate.number).clone(),
+            position: at as u16 + 1,
+            score: candidate.score,
+            source: candidate.source,
+            reason: sources::reason(candidate.source, self.view.category.as_deref()),
+            parts: parts.map(|part| self.part(*part)).collect(),
+        }
+    }
+
+    fn part(&self, part: Part) -> ScorePart {
+        let name = match part.of {
+            PartOf::Source(source) => source.as_str().to_owned(),
+            PartOf::Scorer => self.snapshot.models.scorer().map_or_else(String::new, |scorer| scorer.name().to_owned()),
+            PartOf::Rule(rule) => Refusal::Rule(rule).name(self.snapshot),
+            PartOf::Value => "value".to_owned(),
+        };
+        ScorePart { name, value: part.value, seed_product_id: None }
+    }
+
+    fn notices(&self, items: &[SlateItem]) -> Vec<Notice> {
+        let Self { snapshot, view, query, .. } = self;
+        let mut notices = self.notices.clone();
+        let mut notice = |code: &str, detail: String| notices.push(Notice { code: code.to_owned(), detail });
+        if snapshot.models.version.is_none() {
+            notice("no_model", "nothing is trained yet; run `vitrina train`".to_owned());
+        }
+        if snapshot.shelf.is_empty() {
+            notice("no_catalog", "the catalogue is empty, so names and prices are missing; send products".to_owned());
+        }
+        if !view.unknown_products.is_empty() {
+            let unknown: Vec<&str> = view.unknown_products.iter().map(|id| id.as_str()).collect();
+            notice("unknown_products", format!("not in the catalogue or the model: {}", unknown.join(", ")));
+        }
+        if snapshot.plans.get(query.placement.as_str()).is_none() {
+            let detail = format!("{} has no plan of its own and got that of {}", query.placement, self.plan.name);
+            notice("no_plan", detail);
+        }
+        if items.len() < query.n {
+            notice("short_slate", format!("{} of {} products passed the filters", items.len(), query.n));
+        }
+        let by_words_alone =
+            snapshot.content.encoder().is_none() && items.iter().any(|item| item.source == Source::Content);
+        if by_words_alone {
+            notices.push(no_text_model());
+        }
+        notices
+    }
+}
