@@ -7,6 +7,7 @@ pub mod event;
 pub mod filter;
 pub mod id;
 pub mod money;
+pub mod price;
 pub mod product;
 pub mod query;
 pub mod shop;
@@ -20,6 +21,7 @@ pub use event::{
 pub use filter::{Filter, FilterError};
 pub use id::{IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey};
 pub use money::{Currency, Money, MoneyError};
+pub use price::PricePoint;
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
 pub use shop::Shop;

@@ -28,6 +28,10 @@ pub mod product_counts;
 pub mod rating;
 pub mod trend;
 
+pub mod deals;
+pub mod price_index;
+pub mod price_sensitivity;
+
 pub mod ranking;
 pub mod segments;
 
@@ -39,9 +43,12 @@ pub use affinity::affinity;
 pub use calendar::HoursOfWeek;
 pub use column::{Column, Parameters};
 pub use counts::Counts;
+pub use deals::{Deal, PriceDrop, PriceHistory, PriceView};
 pub use history::{History, HistoryEntry, Rated};
 pub use preferences::{Declared, Preferences, Subject};
 pub use price_band::PriceBand;
+pub use price_index::PriceIndex;
+pub use price_sensitivity::price_sensitivity;
 pub use product_stats::{ProductStats, ShopStats};
 pub use profile::Profile;
 pub use segments::{Activity, Rfm};
