@@ -11,7 +11,7 @@
 //! A product costs a stored profile about 20 bytes, so all of them 2.6 kB at most, and a slate of ten some 3 µs to fold
 //! (`cargo run --release -p features --example profile_cost`).
 
-use domain::{Event, EventKind, ProductId, Timestamp, time::DAY};
+use domain::{Event, EventKind, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::column::Column;
@@ -78,18 +78,12 @@ impl Shown {
 
     /// Impressions after the day of `touched_at`, each halved every seven days up to `now`.
     pub fn without_click(&self, touched_at: Option<Timestamp>, now: Timestamp) -> f64 {
-        let (today, touched) = (day(now), touched_at.map(day));
+        let (today, touched) = (now.utc_day(), touched_at.map(Timestamp::utc_day));
         let days = (0..).map(|before| self.day - before).zip(self.counts);
         days.filter(|(day, n)| *n > 0 && touched.is_none_or(|touched| *day > touched))
             .map(|(day, n)| f64::from(n) * (-f64::from((today - day).max(0)) / HALF_LIFE_DAYS).exp2())
             .sum()
     }
-}
-
-/// UTC days since 1970.
-pub(crate) fn day(at: Timestamp) -> i32 {
-    // Within a hundredth of the range, so that differences of days fit too.
-    at.micros().div_euclid(DAY).clamp(-20_000_000, 20_000_000) as i32
 }
 
 /// Last shown first; ties in order of product id.
@@ -110,7 +104,7 @@ impl Exposure {
         if event.kind != EventKind::Impression {
             return;
         }
-        let day = day(event.occurred_at);
+        let day = event.occurred_at.utc_day();
         for line in &event.products {
             self.put(Shown::once(line.product_id.clone(), day));
         }

@@ -20,6 +20,7 @@ pub mod history;
 pub mod preferences;
 pub mod presence;
 pub mod price_band;
+pub mod purchase_days;
 pub mod spend;
 
 pub mod product_stats;
@@ -32,6 +33,7 @@ pub mod trend;
 pub mod deals;
 pub mod price_index;
 pub mod price_sensitivity;
+pub mod replenishment;
 
 pub mod ranking;
 pub mod segments;
@@ -53,5 +55,7 @@ pub use price_index::PriceIndex;
 pub use price_sensitivity::price_sensitivity;
 pub use product_stats::{ProductStats, ShopStats};
 pub use profile::Profile;
+pub use purchase_days::PurchaseDays;
+pub use replenishment::{Replenishment, Rhythm};
 pub use segments::{Activity, Rfm};
 pub use training::{Training, TrainingRow};
