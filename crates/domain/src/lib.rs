@@ -9,6 +9,7 @@ pub mod event;
 pub mod filter;
 pub mod id;
 pub mod money;
+pub mod price;
 pub mod product;
 pub mod query;
 pub mod rule;
@@ -29,6 +30,7 @@ pub use id::{
     ContentId, IdError, MessageId, ModelVersion, OrderId, PlacementId, ProductId, RecommendationId, SessionId, UserKey,
 };
 pub use money::{Currency, Money, MoneyError};
+pub use price::PricePoint;
 pub use product::{Availability, Product};
 pub use query::{Filters, Query};
 pub use rule::{Action, Rule, RuleError, RuleId};

@@ -50,6 +50,12 @@ impl Timestamp {
         (self.micros.saturating_sub(earlier.micros).max(0)) as f64 / DAY as f64
     }
 
+    /// Whole days since 1970 in UTC; the day of a moment before 1970 is below zero.
+    pub const fn utc_day(self) -> i32 {
+        // The whole range of microseconds is 213 million days.
+        self.micros.div_euclid(DAY) as i32
+    }
+
     /// The value in a time zone, for people and calendars.
     pub fn zoned(self, zone: &jiff::tz::TimeZone) -> jiff::Zoned {
         self.to_jiff().to_zoned(zone.clone())
@@ -172,6 +178,12 @@ mod tests {
         {
             assert!(text.parse::<Timestamp>().is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn days_go_on_before_1970_and_fit_at_the_ends() {
+        let days = [-1, 0, DAY - 1, DAY, i64::MIN, i64::MAX].map(|micros| Timestamp::from_micros(micros).utc_day());
+        assert_eq!(days, [-1, 0, 0, 1, -106_751_992, 106_751_991]);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub const ALL: &[&Column] = &[
     &crate::calendar::COLUMN,
     &crate::counts::COLUMN,
     &crate::counts::DURATION,
+    &crate::exposure::COLUMN,
     &crate::history::COLUMN,
     &crate::popularity::COLUMN,
     &crate::presence::COLUMN,

@@ -14,7 +14,7 @@
 use domain::{Event, InteractionType, ProductId, Timestamp, time::Micros};
 use serde::{Deserialize, Serialize};
 
-use crate::{column::Column, counts::Counts, spend::Returned};
+use crate::{column::Column, counts::Counts, purchase_days::PurchaseDays, spend::Returned};
 
 /// `(user_id, product_id, first_at_us, last_at_us, n, user_viewed_product, user_purchased_product, stars, strength)`
 pub const COLUMN: Column = Column { name: "history", sql: include_str!("history.sql"), over: &[] };
@@ -40,6 +40,9 @@ pub struct HistoryEntry {
     pub returned: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rated: Option<Rated>,
+    /// When it was bought, the newest days.
+    #[serde(default, skip_serializing_if = "PurchaseDays::is_empty")]
+    pub bought_on: PurchaseDays,
 }
 
 fn is_zero(n: &u32) -> bool {
@@ -59,7 +62,8 @@ impl HistoryEntry {
     pub(crate) fn touch(product_id: ProductId, kind: InteractionType, at: Timestamp, rated: Option<Rated>) -> Self {
         let mut counts = Counts::default();
         counts.add(kind, 1);
-        Self { product_id, first_at: at, last_at: at, counts, returned: 0, rated }
+        let bought_on = if kind == InteractionType::Purchase { PurchaseDays::on(at) } else { PurchaseDays::default() };
+        Self { product_id, first_at: at, last_at: at, counts, returned: 0, rated, bought_on }
     }
 
     /// Purchases that were kept.
@@ -119,6 +123,7 @@ impl HistoryEntry {
         self.counts = self.counts.merge(&other.counts);
         self.returned = self.returned.saturating_add(other.returned);
         self.rated = latest(self.rated, other.rated);
+        self.bought_on.merge(&other.bought_on);
     }
 }
 

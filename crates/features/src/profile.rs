@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     calendar::HoursOfWeek,
     counts::Counts,
+    exposure::Exposure,
     history::{History, HistoryEntry},
     preferences::{Declared, Preferences},
     presence::Presence,
@@ -16,8 +17,9 @@ use crate::{
 /// The folded features of one user.
 ///
 /// All parts are exact integers, so the profile of a set of events is the same value (`==`) in whatever order they
-/// arrive, as long as the bounds [`history::HISTORY_MAX`](crate::history::HISTORY_MAX) and
-/// [`spend::ORDERS_MAX`](crate::spend::ORDERS_MAX) hold; those files say what happens beyond.
+/// arrive, as long as the bounds [`history::HISTORY_MAX`](crate::history::HISTORY_MAX),
+/// [`spend::ORDERS_MAX`](crate::spend::ORDERS_MAX), [`exposure::SHOWN_MAX`](crate::exposure::SHOWN_MAX) and
+/// [`preferences::DECLARED_MAX`](crate::preferences::DECLARED_MAX) hold; those files say what happens beyond.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Profile {
@@ -30,6 +32,7 @@ pub struct Profile {
     price_bands: PriceBands,
     hours: HoursOfWeek,
     preferences: Preferences,
+    exposure: Exposure,
 }
 
 impl Profile {
@@ -53,6 +56,7 @@ impl Profile {
         self.price_bands.fold(event);
         self.hours.fold(event);
         self.preferences.fold(event);
+        self.exposure.fold(event);
     }
 
     /// One view of two profiles of the same person, such as the anonymous visitor and the known user, whose events
@@ -71,6 +75,7 @@ impl Profile {
             price_bands: left.price_bands.merge(&right.price_bands),
             hours: left.hours.merge(&right.hours),
             preferences: left.preferences.merge(&right.preferences),
+            exposure: left.exposure.merge(&right.exposure),
         }
     }
 
@@ -87,6 +92,18 @@ impl Profile {
     /// What the user said about products and categories when asked, newest first.
     pub fn declared(&self) -> &[Declared] {
         self.preferences.declared()
+    }
+
+    /// What the user was shown, last shown first; at most the newest of it.
+    pub fn exposure(&self) -> &Exposure {
+        &self.exposure
+    }
+
+    /// How often the product was lately shown without the user touching it since; fades with time. 0 for what was
+    /// never shown, or answered.
+    pub fn shown_without_click(&self, product: &ProductId, now: Timestamp) -> f64 {
+        let touched_at = self.history.entry(product).map(|entry| entry.last_at);
+        self.exposure.product(product).map_or(0.0, |shown| shown.without_click(touched_at, now))
     }
 
     /// Does the user have it? Bought, and not given back.

@@ -5,10 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{
-    Timestamp,
-    time::{DAY, Micros},
-};
+use domain::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::column::Column;
@@ -25,14 +22,9 @@ const DAYS_MAX: i64 = 28;
 #[serde(transparent)]
 pub struct Days(BTreeMap<i64, u32>);
 
-fn day(at: Timestamp) -> i64 {
-    let day: Micros = DAY;
-    at.micros().div_euclid(day)
-}
-
 impl Days {
     pub fn add(&mut self, at: Timestamp) {
-        self.put(day(at), 1);
+        self.put(at.utc_day().into(), 1);
     }
 
     fn put(&mut self, day: i64, n: u32) {
@@ -50,7 +42,7 @@ impl Days {
 
     /// Purchases of the seven days up to `now`, and of the seven before.
     pub fn weeks(&self, now: Timestamp) -> (u64, u64) {
-        let today = day(now);
+        let today = i64::from(now.utc_day());
         let sum = |from, to| self.0.range(from..=to).map(|(_, n)| u64::from(*n)).sum();
         (sum(today - WEEK + 1, today), sum(today - 2 * WEEK + 1, today - WEEK))
     }

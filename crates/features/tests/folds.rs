@@ -6,7 +6,8 @@ mod events;
 use domain::{ConsentState, Currency, Event, EventKind, Money, Position, Preference, Recorded, UserKey, time::DAY};
 use events::{Random, START, event, order, product_id, random_events, recorded, user};
 use features::{
-    HistoryEntry, Profile, ShopStats, Subject, history::HISTORY_MAX, preferences::DECLARED_MAX, spend::ORDERS_MAX,
+    HistoryEntry, Profile, ShopStats, Subject, exposure::SHOWN_MAX, history::HISTORY_MAX, preferences::DECLARED_MAX,
+    spend::ORDERS_MAX,
 };
 use proptest::prelude::*;
 
@@ -107,6 +108,25 @@ proptest! {
         let expected: Vec<_> = (200..400).rev().map(|n| (product_id(n % 300), START + n as i64)).collect();
         prop_assert_eq!(history.len(), HISTORY_MAX);
         prop_assert_eq!(history, expected);
+    }
+
+    #[test]
+    fn a_full_exposure_keeps_what_was_shown_last_in_any_order(seed: u64) {
+        let n = 3 * SHOWN_MAX as u64;
+        let mut impressions: Vec<_> = (0..n).map(|n| {
+            let mut shown = event(EventKind::Impression, &[n, n / 2]);
+            shown.occurred_at = START + n as i64 * DAY / 9;
+            shown
+        }).collect();
+        let shown = |events: &[Event]| -> Vec<_> {
+            let profile = fold_events(events.to_vec());
+            let ids = profile.exposure().shown().iter().map(|shown| shown.product_id.clone());
+            ids.collect()
+        };
+        let expected = shown(&impressions);
+        Random(seed).shuffle(&mut impressions);
+        prop_assert_eq!(expected.len(), SHOWN_MAX);
+        prop_assert_eq!(shown(&impressions), expected);
     }
 
     #[test]
@@ -217,6 +237,33 @@ fn what_was_shown_is_no_history() {
     let profile = fold_events([event(EventKind::Impression, &[1, 2, 3])]);
     assert_eq!((profile.history().len(), profile.n_interactions()), (0, 0));
     assert_eq!(profile.interaction_count(domain::InteractionType::Impression), 3);
+}
+
+#[test]
+fn what_is_shown_and_left_alone_tires_until_it_is_touched() {
+    let on = |n: i64, mut event: Event| {
+        event.occurred_at = START + n * DAY;
+        event
+    };
+    let shown = |n| on(n, event(EventKind::Impression, &[1, 2]));
+    let mut events = vec![shown(0), shown(7), shown(7), shown(9)];
+    let profile = fold_events(events.clone());
+    let tired = |profile: &Profile, n: i64| profile.shown_without_click(&product_id(1), START + n * DAY);
+    // On day 14: 2^-2 + 2 · 2^-1 + 2^(-5/7).
+    assert!((tired(&profile, 14) - (1.25 + (-5.0f64 / 7.0).exp2())).abs() < 1e-12);
+    assert!((tired(&profile, 14) - tired(&profile, 14 + 7) * 2.0).abs() < 1e-12);
+    // A touch on day 7 answers the day's impressions, whatever its hour, and those before; another product's don't change.
+    events.insert(0, on(7, event(EventKind::ProductClicked, &[1])));
+    let clicked = fold_events(events);
+    assert_eq!(tired(&clicked, 9), 1.0);
+    let other = |profile: &Profile| profile.shown_without_click(&product_id(2), START + 9 * DAY);
+    assert!(other(&clicked) > 3.0 && other(&clicked) == other(&profile));
+    assert_eq!(clicked.shown_without_click(&product_id(3), START), 0.0);
+    // More than 13 days before the last time it was shown is forgotten.
+    let long = fold_events([shown(14), shown(1), shown(0)]);
+    assert_eq!(tired(&long, 14), 1.0 + (-13.0f64 / 7.0).exp2());
+    let often = fold_events(vec![shown(0); 300]);
+    assert_eq!(tired(&often, 0), 255.0);
 }
 
 #[test]

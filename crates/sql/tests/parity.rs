@@ -211,6 +211,7 @@ impl<'a> Folded<'a> {
             "training_interactions" => (2, self.training_interactions()),
             "category_affinity" => (2, self.affinity(|product| product.category().map(str::to_owned))),
             "brand_affinity" => (2, self.affinity(|product| product.brand.clone())),
+            "shown_without_click" => (2, self.shown_without_click()),
             "popularity_score" => (1, self.popularity_score()),
             "interaction_count" => (1, self.interaction_count()),
             "average_ratings_product" => (1, self.average_ratings_product()),
@@ -292,6 +293,15 @@ impl<'a> Folded<'a> {
                 (vec![entry.product_id.to_string()], values)
             };
             profile.history().iter().map(row).collect()
+        })
+    }
+
+    fn shown_without_click(&self) -> Rows {
+        self.of_users_by(|profile| {
+            let value = |shown: &features::Shown| profile.shown_without_click(&shown.product_id, self.parameters.now);
+            let shown = profile.exposure().shown().iter();
+            let rows = shown.map(|shown| (vec![shown.product_id.to_string()], vec![value(shown)]));
+            rows.filter(|(_, values)| values[0] > 0.0).collect()
         })
     }
 

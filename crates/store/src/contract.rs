@@ -6,6 +6,7 @@ pub mod catalog;
 pub mod event_log;
 pub mod lake;
 pub mod ledger;
+pub mod prices;
 pub mod profiles;
 pub mod quarantine;
 pub mod registry;

@@ -4,7 +4,7 @@
 //! DIR/format, DIR/lock        layout version; one process at a time
 //! DIR/shops/NAME/log/         events (log-structured engine, fsynced journal)
 //!               /profiles/    profiles (the same engine; can be thrown away and rebuilt from the log)
-//!               /shop.sqlite  catalogue, users, settings, quarantine, ledger, index of the registry
+//!               /shop.sqlite  catalogue, prices, users, settings, quarantine, ledger, index of the registry
 //!               /lake/TABLE/  Parquet files
 //!               /models/VERSION/  manifest.json and the files of a model
 //! ```
@@ -15,6 +15,7 @@ mod event_log;
 mod files;
 mod lake;
 mod ledger;
+mod prices;
 mod profiles;
 mod quarantine;
 mod registry;
@@ -131,6 +132,7 @@ impl Stores {
             log,
             profiles: Arc::new(EmbeddedProfiles::open(&folder.join("profiles"), &self.options)?),
             catalog: Arc::new(sqlite.catalog()?),
+            prices: Arc::new(sqlite.prices()),
             users: Arc::new(sqlite.users()),
             settings: Arc::new(sqlite.settings()),
             quarantine: Arc::new(sqlite.quarantine()),

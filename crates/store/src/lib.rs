@@ -4,8 +4,8 @@
 //! implementation passes, here and in `adapters`. A shop is a folder: [`embedded::Stores::shop`] opens all of one
 //! shop's stores, so no key carries a tenant's name and none can leak.
 //!
-//! The event log is the truth. Profiles, lake and models can be rebuilt from it; catalogue, user traits, consents,
-//! settings and audit are written by people and services and live in SQL.
+//! The event log is the truth. Profiles, lake and models can be rebuilt from it; catalogue, prices, user traits,
+//! consents, settings and audit are written by people and services and live in SQL.
 
 pub mod catalog;
 #[cfg(feature = "contract")]
@@ -14,6 +14,7 @@ pub mod embedded;
 pub mod event_log;
 pub mod lake;
 pub mod ledger;
+pub mod prices;
 pub mod profiles;
 pub mod quarantine;
 pub mod registry;
@@ -25,6 +26,7 @@ pub use catalog::Catalog;
 pub use event_log::{Appended, EventLog, Follower, Pending};
 pub use lake::Lake;
 pub use ledger::{AuditEntry, ConsentRecord, Ledger, Receipt};
+pub use prices::Prices;
 pub use profiles::Profiles;
 pub use quarantine::{Quarantine, Quarantined};
 pub use registry::{CurvePoint, FeatureImportance, Manifest, Registry};

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Catalog, EventLog, Lake, Ledger, Profiles, Quarantine, Registry, Settings, Users};
+use crate::{Catalog, EventLog, Lake, Ledger, Prices, Profiles, Quarantine, Registry, Settings, Users};
 
 /// Cheap to clone. Replace a field to move one need to another engine.
 pub struct ShopStores<P> {
     pub log: Arc<dyn EventLog>,
     pub profiles: Arc<dyn Profiles<P>>,
     pub catalog: Arc<dyn Catalog>,
+    pub prices: Arc<dyn Prices>,
     pub users: Arc<dyn Users>,
     pub settings: Arc<dyn Settings>,
     pub quarantine: Arc<dyn Quarantine>,
@@ -23,6 +24,7 @@ impl<P> Clone for ShopStores<P> {
             log: self.log.clone(),
             profiles: self.profiles.clone(),
             catalog: self.catalog.clone(),
+            prices: self.prices.clone(),
             users: self.users.clone(),
             settings: self.settings.clone(),
             quarantine: self.quarantine.clone(),

@@ -37,6 +37,11 @@ fn catalog() {
 }
 
 #[test]
+fn prices() {
+    contract::prices::prices(|folder| open(folder).prices);
+}
+
+#[test]
 fn users() {
     contract::users::users(|folder| open(folder).users);
 }

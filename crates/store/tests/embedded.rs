@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use domain::{Event, Position, ProductId, Recorded};
+use domain::{Event, Position, PricePoint, ProductId, Recorded};
 use store::{
     AuditEntry, EventLog, Follower, ShopStores, StoreError,
     contract::{
@@ -91,6 +91,21 @@ fn a_newer_schema_is_refused() {
     let stores = Stores::open(folder.path(), Options::default()).unwrap();
     let refused = stores.shop::<Sample>("default").map(drop);
     assert!(matches!(&refused, Err(StoreError::Conflict(text)) if text.contains("99")), "got {refused:?}");
+}
+
+#[test]
+fn a_shop_from_before_price_histories_opens_and_keeps_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = shop(folder.path());
+    old.catalog.upsert(&[sample::product("a", "Taza")]).unwrap();
+    drop(old);
+    let sqlite = rusqlite::Connection::open(folder.path().join("shops/default/shop.sqlite")).unwrap();
+    sqlite.execute_batch("DROP TABLE prices; PRAGMA user_version = 1").unwrap();
+    drop(sqlite);
+    let shop = shop(folder.path());
+    let point = PricePoint::of(&shop.catalog.all().unwrap()[0], sample::event(1).occurred_at);
+    shop.prices.record(std::slice::from_ref(&point)).unwrap();
+    assert_eq!(shop.prices.all().unwrap(), [point]);
 }
 
 #[test]

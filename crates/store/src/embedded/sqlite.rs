@@ -7,7 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::{
-    catalog::EmbeddedCatalog, files, ledger::EmbeddedLedger, quarantine::EmbeddedQuarantine,
+    catalog::EmbeddedCatalog, files, ledger::EmbeddedLedger, prices::EmbeddedPrices, quarantine::EmbeddedQuarantine,
     settings::EmbeddedSettings, users::EmbeddedUsers,
 };
 use crate::{Result, StoreError};
@@ -15,7 +15,8 @@ use crate::{Result, StoreError};
 pub const STORE: &str = "SQL store";
 
 /// Applied in order; `user_version` counts those that a file has seen. Append, never edit.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE products (
         product_id TEXT PRIMARY KEY, category TEXT, availability TEXT NOT NULL, hidden INTEGER NOT NULL,
         product TEXT NOT NULL
@@ -50,7 +51,14 @@ const MIGRATIONS: &[&str] = &["
     ) STRICT;
     CREATE TABLE revisions (name TEXT PRIMARY KEY, revision INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO revisions VALUES ('catalog', 0), ('champion', 0);
-"];
+",
+    "
+    CREATE TABLE prices (
+        product_id TEXT NOT NULL, at INTEGER NOT NULL, price_minor INTEGER, currency TEXT,
+        available INTEGER NOT NULL, PRIMARY KEY (product_id, at)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// The open file, shared by the stores that live in it.
 #[derive(Clone)]
@@ -82,6 +90,10 @@ impl Sqlite {
 
     pub fn catalog(&self) -> Result<EmbeddedCatalog> {
         EmbeddedCatalog::new(self.clone())
+    }
+
+    pub fn prices(&self) -> EmbeddedPrices {
+        EmbeddedPrices(self.clone())
     }
 
     pub fn users(&self) -> EmbeddedUsers {
