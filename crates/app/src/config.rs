@@ -96,6 +96,7 @@ pub struct Serve {
     pub hide_duplicates: bool,
     pub explore_share: f32,
     pub explore_times: u32,
+    pub trace_days: u32,
     pub plans: PathBuf,
 }
 
@@ -242,6 +243,11 @@ impl Config {
     /// Where the shop's own plans are, or will be.
     pub fn plans(&self) -> PathBuf {
         if self.serve.plans.as_os_str().is_empty() { self.server.data.join("plans") } else { self.serve.plans.clone() }
+    }
+
+    /// Where it is kept how slates came about.
+    pub fn traces(&self) -> PathBuf {
+        self.server.data.join("traces").join(&self.shop.name)
     }
 
     /// Of texts whose own is in doubt: the locale's; Spanish where that is none that we know.

@@ -5,12 +5,14 @@ mod content;
 mod impressions;
 mod listings;
 mod newcomers;
+mod offers;
 mod plans;
 mod reviews;
 mod rules;
 mod scorers;
 mod search;
 mod slates;
+mod traces;
 mod training;
 
 use std::{
@@ -82,6 +84,7 @@ pub struct Engine {
     search: search::Search,
     plan_folder: plans::PlanFolder,
     rules: rules::RuleBook,
+    traces: traces::Traces,
     started: Instant,
     stop: watch::Sender<bool>,
     /// Keeps the folder's lock; dropped last.
@@ -154,6 +157,7 @@ impl Engine {
             search: search::Search::new(config.language())?,
             plan_folder: plans::PlanFolder::new(config.plans()),
             rules: rules::RuleBook::open(&*stores.settings)?,
+            traces: traces::Traces::new(config.traces(), config.serve.trace_days),
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -227,6 +231,7 @@ impl Engine {
 
     pub fn upsert_products(&self, products: &[Product]) -> Result<(), StoreError> {
         self.stores.catalog.upsert(products)?;
+        self.record_prices(products)?;
         self.refresh_shelf()
     }
 
@@ -448,8 +453,10 @@ impl Engine {
                 () = tokio::time::sleep(impressions::RECORD_EVERY) => false,
             };
             self.record_impressions().await;
+            self.write_traces().await;
             if stopping || saved.elapsed() > SAVE_EVERY {
                 saved = Instant::now();
+                self.forget_traces();
                 let worker = self.clone();
                 if let Err(problem) = self.blocking(move || worker.save()).await {
                     tracing::warn!(?problem, "could not save the tally; a start will fold more of the log");

@@ -19,6 +19,7 @@ mod similar;
 mod status;
 mod stream;
 mod text;
+mod traces;
 mod users;
 
 use std::{sync::Arc, time::Duration};
@@ -52,6 +53,7 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        traces::get,
         pages::get,
         pages::plans,
         rules::list,
@@ -114,6 +116,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
     let api = Router::new()
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
+        .route("/v1/recommendations/{id}/trace", get(traces::get))
         .route("/v1/pages/{page}", get(pages::get))
         .route("/v1/plans", get(pages::plans))
         .route("/v1/rules", get(rules::list).post(rules::post))

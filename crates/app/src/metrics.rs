@@ -49,6 +49,7 @@ pub struct Metrics {
     pub ingest_seconds: Histogram,
     pub requests: Family<RouteLabels, Counter>,
     pub impressions_dropped: Counter,
+    pub traces_dropped: Counter,
     pub scorer_failures: Counter,
     pub searches: Family<OutcomeLabel, Counter>,
     pub search_seconds: Histogram,
@@ -59,6 +60,7 @@ pub struct Metrics {
     pub content_products: Gauge,
     pub content_encoded: Gauge,
     pub duplicate_groups: Gauge,
+    pub deals: Gauge,
     pub newcomers: Gauge,
     pub explored: Counter,
     pub log_head: Gauge,
@@ -82,6 +84,7 @@ impl Default for Metrics {
             ingest_seconds: latency(),
             requests: Family::default(),
             impressions_dropped: Counter::default(),
+            traces_dropped: Counter::default(),
             scorer_failures: Counter::default(),
             searches: Family::default(),
             search_seconds: latency(),
@@ -92,6 +95,7 @@ impl Default for Metrics {
             content_products: Gauge::default(),
             content_encoded: Gauge::default(),
             duplicate_groups: Gauge::default(),
+            deals: Gauge::default(),
             newcomers: Gauge::default(),
             explored: Counter::default(),
             log_head: Gauge::default(),
@@ -173,6 +177,8 @@ impl Default for Metrics {
             "Products that are listed more than once, as last read",
             metrics.duplicate_groups.clone(),
         );
+        registry.register("traces_dropped", "Slates whose trace was not kept", metrics.traces_dropped.clone());
+        registry.register("deals", "Products that are really cheaper than they were", metrics.deals.clone());
         registry.register("log_head", "Position of the newest durable event", metrics.log_head.clone());
         registry.register(
             "model_created_timestamp_seconds",

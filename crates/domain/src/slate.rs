@@ -124,6 +124,12 @@ pub enum Reason {
     RealDeal {
         percent: u8,
     },
+    /// Looked at before, and cheaper since.
+    PriceDropped {
+        percent: u8,
+    },
+    /// Looked at before, and not to be had meanwhile.
+    BackInStock,
     /// The shop's own choice.
     Selected,
     /// It has the words that were searched for.

@@ -4,7 +4,9 @@
 use domain::{Query, Reason, ScorePart, SlateItem, Source};
 use models::{Contribution, History, HistoryItem, Model};
 
-use crate::{Snapshot, hydrate::View};
+use features::deals::Deal;
+
+use crate::{Snapshot, hydrate::View, sources};
 
 /// Language of reasons.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,6 +71,10 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
         (Reason::BuyAgain, English) => "Time to buy it again".to_owned(),
         (Reason::RealDeal { percent }, Spanish) => format!("Oferta real: {percent} % bajo su precio habitual"),
         (Reason::RealDeal { percent }, English) => format!("Real deal: {percent}% below its usual price"),
+        (Reason::PriceDropped { percent }, Spanish) => format!("Bajó {percent} % desde que lo viste"),
+        (Reason::PriceDropped { percent }, English) => format!("{percent}% cheaper since you looked"),
+        (Reason::BackInStock, Spanish) => "Volvió a estar disponible".to_owned(),
+        (Reason::BackInStock, English) => "Back in stock".to_owned(),
         (Reason::Selected, Spanish) => "Recomendado por la tienda".to_owned(),
         (Reason::Selected, English) => "Chosen by the shop".to_owned(),
         (Reason::MatchesSearch, Spanish) => "Tiene lo que buscas".to_owned(),
@@ -87,6 +93,27 @@ pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &m
         item.reason = closest.map_or(Reason::ForYou, |id| Reason::Resembles { seed_product_id: id.clone() });
     }
     by_item_to_item(snapshot, view, items);
+    by_offers(snapshot, view, query, items);
+}
+
+/// What a price was, for products that are shown for it.
+fn by_offers(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
+    for item in items {
+        let reason = match item.source {
+            Source::Deals => {
+                snapshot.offers.deal(&item.product_id).map(|deal| Reason::RealDeal { percent: below_usual(deal) })
+            }
+            Source::RecentlyViewed => sources::news(snapshot, view, &item.product_id, query.now),
+            _ => None,
+        };
+        item.reason = reason.unwrap_or_else(|| item.reason.clone());
+    }
+}
+
+/// Whole percent.
+pub fn below_usual(deal: &Deal) -> u8 {
+    let usual = deal.usual.minor.max(1) as f64;
+    (100.0 * (usual - deal.current.minor as f64) / usual).floor().clamp(0.0, 100.0) as u8
 }
 
 /// By the item-to-item model: of the models that score a slate it is the one whose evidence a shopper can recognise.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use domain::{Filter, Product, Query};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
     Policy, Snapshot,
@@ -30,7 +30,9 @@ pub(crate) struct Gate<'a> {
     counts: BTreeMap<Refusal, usize>,
     /// The first products that were refused, for whoever asks why.
     refused: Vec<(u32, Refusal)>,
-    /// Refused for a category that the shopper said not to like: shown before the slate stays short.
+    /// What the shopper was shown too often, and did not want.
+    tiring: FxHashSet<u32>,
+    /// Refused for a category that the shopper said not to like, or shown too often: shown before the slate stays short.
     demoted: Vec<u32>,
     demotes: bool,
 }
@@ -43,6 +45,9 @@ pub(crate) enum Refusal {
     Rule(u32),
 }
 
+const PURCHASED: &str = "purchased";
+/// Shown too often without a click.
+const FATIGUE: Refusal = Refusal::Named("fatigue");
 const DISLIKED_CATEGORY: Refusal = Refusal::Named("disliked_category");
 pub(crate) const DUPLICATE_LISTING: Refusal = Refusal::Named("duplicate_listing");
 pub(crate) const CAP: Refusal = Refusal::Named("cap");
@@ -75,9 +80,15 @@ impl<'a> Gate<'a> {
             groups: FxHashSet::default(),
             counts: BTreeMap::new(),
             refused: Vec::new(),
+            tiring: FxHashSet::default(),
             demoted: Vec::new(),
             demotes: true,
         }
+    }
+
+    /// Refuses what was shown as often as `times` without a click.
+    pub fn tire_after(&mut self, times: f32, shown: &FxHashMap<u32, f64>) {
+        self.tiring = shown.iter().filter(|(_, n)| **n >= f64::from(times)).map(|(number, _)| *number).collect();
     }
 
     /// Passes each product at most once.
@@ -90,7 +101,7 @@ impl<'a> Gate<'a> {
         let refusal = self.refusal(product).or_else(|| self.is_duplicate(product).then_some(DUPLICATE_LISTING));
         if let Some(refusal) = refusal {
             self.refuse(product, refusal);
-            if refusal == DISLIKED_CATEGORY {
+            if refusal == DISLIKED_CATEGORY || refusal == FATIGUE {
                 self.demoted.push(product);
             }
         }
@@ -104,11 +115,12 @@ impl<'a> Gate<'a> {
             .is_some_and(|product| !self.taken.contains(&product) && self.refusal(product).is_none())
     }
 
-    /// Lets products of disliked categories pass from now on, which a short slate needs; false when there were none.
+    /// Lets products of disliked categories and those that were shown too often pass from now on, which a short slate needs; false when there
+    /// were none.
     pub fn forgive(&mut self) -> bool {
         self.demotes = false;
-        self.counts.remove(&DISLIKED_CATEGORY);
-        self.refused.retain(|(_, refusal)| *refusal != DISLIKED_CATEGORY);
+        self.counts.retain(|refusal, _| !matches!(*refusal, DISLIKED_CATEGORY | FATIGUE));
+        self.refused.retain(|(_, refusal)| !matches!(*refusal, DISLIKED_CATEGORY | FATIGUE));
         let any = !self.demoted.is_empty();
         for product in self.demoted.drain(..) {
             self.taken.remove(&product);
@@ -117,13 +129,16 @@ impl<'a> Gate<'a> {
     }
 
     pub fn refusal(&self, number: u32) -> Option<Refusal> {
-        self.named_refusal(number)
-            .map(Refusal::Named)
-            .or_else(|| self.rules.excludes(number).map(Refusal::Rule))
-            .or_else(|| {
-                let product = self.snapshot.product(number)?;
-                self.is_demoted(product).then_some(DISLIKED_CATEGORY)
-            })
+        if let Some(name) = self.named_refusal(number) {
+            return Some(Refusal::Named(name));
+        }
+        if let Some(rule) = self.rules.excludes(number) {
+            return Some(Refusal::Rule(rule));
+        }
+        if self.demotes && self.tiring.contains(&number) {
+            return Some(FATIGUE);
+        }
+        self.snapshot.product(number).filter(|product| self.is_demoted(product)).map(|_| DISLIKED_CATEGORY)
     }
 
     fn named_refusal(&self, number: u32) -> Option<&'static str> {
@@ -133,8 +148,8 @@ impl<'a> Gate<'a> {
         if self.excluded.contains(&number) {
             return Some("exclude_list");
         }
-        if !self.policy.recommend_purchased && self.is_purchased(number) {
-            return Some("purchased");
+        if !self.policy.recommend_purchased && !self.view.due.contains(&number) && self.is_purchased(number) {
+            return Some(PURCHASED);
         }
         if self.disliked.contains(&number) {
             return Some("disliked");
@@ -185,6 +200,10 @@ impl<'a> Gate<'a> {
         if n > 0 {
             *self.counts.entry(refusal).or_default() += n;
         }
+    }
+
+    pub fn take_refused(&mut self) -> Vec<(u32, Refusal)> {
+        std::mem::take(&mut self.refused)
     }
 
     pub fn dropped(&self) -> Vec<(String, usize)> {

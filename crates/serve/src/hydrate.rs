@@ -5,7 +5,7 @@ use std::{cell::OnceCell, sync::Arc};
 use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
 use features::Profile;
 use models::HistoryItem;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use store::Profiles;
 use text::Liked;
 
@@ -53,6 +53,8 @@ pub(crate) struct View {
     pub bought: FxHashMap<u32, bool>,
     /// History products that the shopper only said to like.
     pub declared: Vec<u32>,
+    /// What was bought and is usually bought again about now, in the snapshot's numbering.
+    pub due: FxHashSet<u32>,
     pub words: Words,
     /// Scores of the personal model for this history, once somebody asked for them.
     pub personal: OnceCell<Option<Vec<f32>>>,
@@ -131,6 +133,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         history: Vec::new(),
         bought: FxHashMap::default(),
         declared: Vec::new(),
+        due: FxHashSet::default(),
         words: Words::default(),
         personal: OnceCell::new(),
         context: Vec::new(),
@@ -144,6 +147,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
     };
     if let Some(profile) = shopper.profile() {
         view.freshest_event_at = profile.last_seen();
+        view.due = due(snapshot, profile, query);
         for entry in profile.history().iter().take(HISTORY_MAX) {
             let Some(item) = snapshot.models.item(&entry.product_id) else { continue };
             view.bought.insert(item, entry.purchases() > 0);
@@ -166,6 +170,31 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
     view.about_context = view.unknown_products.len() < query.products.len() + query.cart.len();
     view.category = category(snapshot, &view, query);
     view
+}
+
+fn due(snapshot: &Snapshot, profile: &Profile, query: &Query) -> FxHashSet<u32> {
+    if snapshot.offers.replenishment().is_empty() {
+        return FxHashSet::default();
+    }
+    let bought = profile.history().iter().filter(|entry| entry.purchases() > 0);
+    let due = bought.filter_map(|entry| {
+        let number = snapshot.number(&entry.product_id)?;
+        let category = snapshot.product(number).and_then(|product| product.category());
+        snapshot.offers.due(entry, category, query.now).map(|_| number)
+    });
+    due.collect()
+}
+
+/// How often each product was shown to the shopper without a click since, fading.
+pub(crate) fn shown(snapshot: &Snapshot, view: &View, query: &Query) -> FxHashMap<u32, f64> {
+    let Some(profile) = &view.profile else { return FxHashMap::default() };
+    let touched: FxHashMap<&ProductId, Timestamp> =
+        profile.history().iter().map(|entry| (&entry.product_id, entry.last_at)).collect();
+    let shown = profile.exposure().shown().iter().filter_map(|shown| {
+        let times = shown.without_click(touched.get(&shown.product_id).copied(), query.now);
+        Some((snapshot.number(&shown.product_id)?, times))
+    });
+    shown.collect()
 }
 
 fn category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<String> {

@@ -12,6 +12,7 @@ mod hydrate;
 pub mod listings;
 mod newcomers;
 mod numbering;
+mod offers;
 pub mod onboarding;
 pub mod page;
 pub mod plan;
@@ -21,19 +22,22 @@ pub mod scorer;
 pub mod search;
 mod snapshot;
 mod sources;
+pub mod trace;
 mod walk;
 
 pub use content::Content;
-pub use explain::{Language, reason_text};
+pub use explain::{Language, below_usual, reason_text};
 pub use hydrate::Shopper;
 pub use listings::{Hint, Listings};
 pub use newcomers::{Exploration, Ledger, Newcomers};
+pub use offers::Offers;
 pub use onboarding::{Question, Questionnaire};
 pub use page::{Page, PageContext, RowSlate, page};
 pub use plan::{Plan, PlanError, Plans};
 pub use rules::{InvalidRule, Rules};
 pub use scorer::{Scorer, ScorerError};
 pub use snapshot::{ModelSet, Shelf, Snapshot, SnapshotError};
+pub use trace::{Trace, Trail};
 
 use domain::{Notice, Query, RecommendationId, Slate};
 
@@ -58,6 +62,17 @@ pub fn recommend(
     policy: Policy<'_>,
     id: RecommendationId,
 ) -> Slate {
+    recommend_traced(snapshot, shopper, query, policy, id).0
+}
+
+/// The same, with what the steps left behind.
+pub fn recommend_traced(
+    snapshot: &Snapshot,
+    shopper: &Shopper,
+    query: &Query,
+    policy: Policy<'_>,
+    id: RecommendationId,
+) -> (Slate, Trail) {
     let view = hydrate::view(snapshot, shopper, query);
     walk::slate(snapshot, &view, query, policy, id)
 }

@@ -15,14 +15,16 @@
 
 use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
-use domain::{Currency, Filters, Money, ProductId, Query, RecommendationId, Slate, SlateItem, Source, time::DAY};
+use domain::{Currency, Filters, Money, ProductId, Query, RecommendationId, Slate, Source, time::DAY};
 use features::affinity::affinity;
 use serde::Deserialize;
 
 use crate::{
     Plan, PlanError, Policy, Shopper, Snapshot,
     hydrate::{self, View},
-    sources, walk,
+    sources,
+    trace::Trail,
+    walk,
 };
 
 const BUILT_IN: [(&str, &str); 4] = [
@@ -170,6 +172,7 @@ pub struct RowSlate {
     pub name: String,
     pub title: Title,
     pub slate: Slate,
+    pub trail: Trail,
     /// What the products cost together with the one that the page is about: now, and at list prices.
     pub bundle: Option<Bundle>,
 }
@@ -205,12 +208,12 @@ pub fn page(
         let asked = Query { exclude: shown.clone(), ..asked };
         let view = View { personal, ..hydrate::view(snapshot, shopper, &asked) };
         let plan = row.plan(snapshot);
-        let slate = walk::slate(snapshot, &view, &asked, Policy { plan: Some(plan), ..context.policy }, id());
+        let (slate, trail) = walk::slate(snapshot, &view, &asked, Policy { plan: Some(plan), ..context.policy }, id());
         if slate.items.len() >= row.items_min {
             shown.extend(slate.items.iter().map(|item| item.product_id.clone()));
             let bundle = if row.bundle { bundle(snapshot, query, &slate) } else { None };
             let worth = (!row.fixed).then(|| worth(snapshot, &view, &slate));
-            rows.push((worth, RowSlate { name: row.name.clone(), title, slate, bundle }));
+            rows.push((worth, RowSlate { name: row.name.clone(), title, slate, trail, bundle }));
         }
         personal = view.personal;
     }
@@ -303,21 +306,12 @@ fn bundle(snapshot: &Snapshot, query: &Query, slate: &Slate) -> Option<Bundle> {
     sums.map(|(price, list_price)| Bundle { product_ids, price, list_price })
 }
 
-/// How much the shopper's model makes of a row: the mean over its first products of how far each lies between the mean product and the best one. 0 where
-/// nothing is known of the shopper.
+/// How much the shopper's model makes of a row: the mean affinity of its first products. 0 where nothing is known of the shopper.
 fn worth(snapshot: &Snapshot, view: &View, slate: &Slate) -> f32 {
-    let Some(scores) = sources::personal(snapshot, view) else { return 0.0 };
-    let known = &scores[..snapshot.models.n_items()];
-    let finite = || known.iter().copied().filter(|score| score.is_finite());
-    let best = finite().fold(f32::MIN, f32::max);
-    let mean = finite().sum::<f32>() / finite().count().max(1) as f32;
-    if best <= mean {
+    if sources::personal(snapshot, view).is_none() {
         return 0.0;
     }
-    let first = slate.items.iter().take(SEEN_FIRST);
-    let relevance = |item: &SlateItem| {
-        let score = known.get(snapshot.models.item(&item.product_id)? as usize).filter(|score| score.is_finite())?;
-        Some(((score - mean) / (best - mean)).clamp(0.0, 1.0))
-    };
-    first.filter_map(relevance).sum::<f32>() / SEEN_FIRST as f32
+    let affinity = sources::Affinity::of(snapshot, view);
+    let first = slate.items.iter().take(SEEN_FIRST).filter_map(|item| snapshot.number(&item.product_id));
+    first.map(|number| affinity.of_product(number)).sum::<f32>() / SEEN_FIRST as f32
 }

@@ -15,6 +15,7 @@
 //! [rerank]
 //! diversity = 0.2        # 0 relevance alone – 1 variety alone
 //! caps = { seller = 4 }  # at most so many of one seller; brand, category, attributes.color …
+//! shown_max = 10         # what was shown so often without a click pauses
 //! explore = true         # new products get their share of the places
 //!
 //! [value]                # rank by what a sale is worth too
@@ -96,6 +97,8 @@ pub struct Rerank {
     /// By attribute: at most so many products with one value of it.
     pub caps: BTreeMap<String, usize>,
     pub explore: bool,
+    /// What was shown so often without a click, older showings counting less, is not shown again for a while; 0 is never.
+    pub shown_max: f32,
 }
 
 /// Ranks by what a sale is worth too.
@@ -232,6 +235,9 @@ impl Plan {
             return Err(format!(
                 "rerank.caps: {attribute:?} is no attribute; wanted category, brand, seller or attributes.NAME"
             ));
+        }
+        if !(self.rerank.shown_max >= 0.0 && self.rerank.shown_max <= 1e6) {
+            return Err(format!("rerank.shown_max must be 0 or more, got {}", self.rerank.shown_max));
         }
         if let Some(value) = self.value {
             within("value.exponent", value.exponent)?;

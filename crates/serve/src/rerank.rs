@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use domain::{Filter, Product, Source, Timestamp};
+use domain::{Filter, Product, ScorePart, Source, Timestamp};
 use rustc_hash::FxHashMap;
 
 use crate::{
     Snapshot,
+    filters::Refusal,
     plan::{Objective, Value},
 };
 
@@ -37,6 +38,17 @@ pub(crate) enum PartOf {
     /// By its place among the snapshot's rules.
     Rule(u32),
     Value,
+}
+
+/// A share as the caller reads it.
+pub(crate) fn part(snapshot: &Snapshot, part: Part) -> ScorePart {
+    let name = match part.of {
+        PartOf::Source(source) => source.as_str().to_owned(),
+        PartOf::Scorer => snapshot.models.scorer().map_or_else(String::new, |scorer| scorer.name().to_owned()),
+        PartOf::Rule(rule) => Refusal::Rule(rule).name(snapshot),
+        PartOf::Value => "value".to_owned(),
+    };
+    ScorePart { name, value: part.value, seed_product_id: None }
 }
 
 impl Candidate {

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
 use crate::{
-    Listings, Newcomers, Plans, Rules,
+    Listings, Newcomers, Offers, Plans, Rules,
     content::Content,
     numbering::Numbering,
     onboarding::Questionnaire,
@@ -184,6 +184,11 @@ impl ModelSet {
         self.popularity.get(self.item(id)? as usize).copied()
     }
 
+    /// By item number; empty without the model `popular`.
+    pub(crate) fn popularities(&self) -> &[f32] {
+        &self.popularity
+    }
+
     pub(crate) fn trending(&self) -> &[(u32, f32)] {
         &self.trending
     }
@@ -267,6 +272,8 @@ pub struct Snapshot {
     by_category: Arc<FxHashMap<String, Vec<(u32, f32)>>>,
     /// What newcomers can be asked; made once a snapshot.
     pub(crate) questionnaire: Arc<Questionnaire>,
+    /// Of this shelf or an older one.
+    pub offers: Arc<Offers>,
     pub plans: Arc<Plans>,
     pub rules: Arc<Rules>,
     pub(crate) matches: Arc<Matches>,
@@ -294,6 +301,7 @@ impl Snapshot {
             newcomers: Arc::default(),
             by_category: Arc::new(by_category),
             questionnaire,
+            offers: Arc::default(),
             plans: Arc::default(),
             rules: Arc::default(),
             matches: Arc::new(Matches::new(numbering.len(), 0)),
@@ -307,10 +315,10 @@ impl Snapshot {
     pub fn renewed(&self, models: Arc<ModelSet>, shelf: Arc<Shelf>) -> Self {
         let newcomers = if self.newcomers.is_of(&models) { self.newcomers.clone() } else { Arc::default() };
         let (content, listings) = (self.content.clone(), self.listings.clone());
-        let (plans, rules) = (self.plans.clone(), self.rules.clone());
+        let (offers, plans, rules) = (self.offers.clone(), self.plans.clone(), self.rules.clone());
         let next = Self::new(models, shelf);
         let matches = Arc::new(self.matches.next(&self.numbering, &next.numbering));
-        Self { content, listings, newcomers, plans, rules, matches, ..next }
+        Self { content, listings, newcomers, offers, plans, rules, matches, ..next }
     }
 
     /// The same with this content.
@@ -329,6 +337,12 @@ impl Snapshot {
     #[must_use]
     pub fn with_listings(self, listings: Arc<Listings>) -> Self {
         Self { listings, ..self }
+    }
+
+    /// The same with these offers.
+    #[must_use]
+    pub fn with_offers(self, offers: Arc<Offers>) -> Self {
+        Self { offers, ..self }
     }
 
     /// The same with these plans.

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use domain::{Query, Reason, Source, time::DAY};
+use domain::{ProductId, Query, Reason, Source, Timestamp};
+use features::deals::Deal;
 use models::{History, HistoryItem, Model, rank};
 
 use text::Neighbour;
@@ -31,7 +32,7 @@ enum List<'a> {
     /// Products near a taste, found when somebody reads on: those that pass the gate, so that a filter costs no second search.
     Near {
         taste: Taste,
-        found: Vec<Neighbour<domain::ProductId>>,
+        found: Vec<Neighbour<ProductId>>,
     },
 }
 
@@ -128,24 +129,103 @@ pub(crate) fn rung<'a>(source: Source, snapshot: &'a Snapshot, view: &'a View, q
         Trending => List::Ranked(snapshot.models.trending()),
         Popular => List::Ranked(snapshot.models.popular()),
         Catalog => List::Catalog(snapshot.shelf_order()),
-        BuyAgain | Deals | Exploration | Rule | Search => return None,
+        BuyAgain => List::Found(buy_again(snapshot, view, query)),
+        Deals => List::Found(deals(snapshot, view)),
+        Exploration | Rule | Search => return None,
     };
     Some(Rung { snapshot, list, next: 0 })
 }
 
-/// Looked at in the last weeks, the newest first, and not bought.
+/// Days back that products that were looked at are shown again; longer where there is news of them.
+const VIEWED_DAYS: f64 = 30.0;
+const NEWS_DAYS: f64 = 90.0;
+/// A drop below this is no news.
+const DROP_PERCENT_MIN: f64 = 5.0;
+
+/// Looked at lately and not bought: first those that are cheaper or back since, then the newest.
 fn recently_viewed(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32, f32)> {
-    const DAYS_MAX: f64 = 30.0;
     let history = view.profile.iter().flat_map(|profile| profile.history());
-    let viewed = history.filter(|entry| entry.purchases() == 0 && query.now.days_since(entry.last_at) <= DAYS_MAX);
+    let viewed = history.filter(|entry| entry.purchases() == 0 && query.now.days_since(entry.last_at) <= NEWS_DAYS);
     let mut found: Vec<(u32, f32)> = viewed
         .filter_map(|entry| {
-            let age_days = (query.now - entry.last_at).max(0) as f32 / DAY as f32;
-            Some((snapshot.number(&entry.product_id)?, 1.0 / (1.0 + age_days)))
+            let has_news = news(snapshot, view, &entry.product_id, query.now).is_some();
+            let age_days = query.now.days_since(entry.last_at);
+            let is_fresh = has_news || age_days <= VIEWED_DAYS;
+            let score = f32::from(u8::from(has_news)) + 1.0 / (1.0 + age_days as f32);
+            Some((snapshot.number(&entry.product_id)?, score)).filter(|_| is_fresh)
         })
         .collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
     found
+}
+
+/// What changed since the shopper looked at a product: its price, or that it can be had again.
+pub(crate) fn news(snapshot: &Snapshot, view: &View, id: &ProductId, now: Timestamp) -> Option<Reason> {
+    let entry = view.profile.as_ref()?.history().iter().find(|entry| entry.product_id == *id)?;
+    let prices = snapshot.offers.prices().history(id)?;
+    let drop = prices.price_drop_since(entry.last_at, now).filter(|drop| drop.percent >= DROP_PERCENT_MIN);
+    let dropped = drop.map(|drop| Reason::PriceDropped { percent: drop.percent.floor().min(100.0) as u8 });
+    dropped.or_else(|| prices.back_in_stock_since(entry.last_at, now).map(|_| Reason::BackInStock))
+}
+
+/// Real deals by `affinity^(1 − s) · saving^s`: to whom the price is nothing (`s` = 0) what suits them comes first, to a deal hunter (`s` = 1) what
+/// saves most. `affinity` is how far the product lies between the shopper's mean and best product, or the shop's where nothing is known of them.
+fn deals(snapshot: &Snapshot, view: &View) -> Vec<(u32, f32)> {
+    /// What suits least is still a little something.
+    const LEAST: f32 = 0.01;
+    let sensitivity = snapshot.offers.sensitivity(view.profile.as_deref()) as f32;
+    let affinity = Affinity::of(snapshot, view);
+    let worth = |(id, deal): (&ProductId, &Deal)| {
+        let number = snapshot.number(id)?;
+        let affinity = affinity.of_product(number).max(LEAST);
+        Some((number, affinity.powf(1.0 - sensitivity) * (deal.percent as f32 / 100.0).powf(sensitivity)))
+    };
+    let mut found: Vec<(u32, f32)> = snapshot.offers.deals().filter_map(worth).collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    found
+}
+
+/// What was bought before and is due again: by `(1 + due) · times bought`, which holds more of the next purchases than how due they are alone
+/// (`crates/features/src/replenishment.rs`).
+fn buy_again(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32, f32)> {
+    let history = view.profile.iter().flat_map(|profile| profile.history());
+    let due = history.filter_map(|entry| {
+        let number = snapshot.number(&entry.product_id)?;
+        let category = snapshot.product(number).and_then(|product| product.category());
+        let due = snapshot.offers.due(entry, category, query.now)?;
+        Some((number, (1.0 + due as f32) * entry.purchases() as f32))
+    });
+    let mut found: Vec<(u32, f32)> = due.collect();
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found
+}
+
+/// How well products suit the shopper, 0 – 1.
+pub(crate) struct Affinity<'a> {
+    scores: Option<&'a [f32]>,
+    mean: f32,
+    best: f32,
+}
+
+impl<'a> Affinity<'a> {
+    /// By the shopper's model, else by what sells.
+    pub fn of(snapshot: &'a Snapshot, view: &'a View) -> Self {
+        let scores = personal(snapshot, view).map(|scores| &scores[..snapshot.models.n_items()]);
+        let scores = scores.or_else(|| Some(snapshot.models.popularities()).filter(|scores| !scores.is_empty()));
+        let finite = || scores.into_iter().flatten().copied().filter(|score| score.is_finite());
+        let best = finite().fold(f32::MIN, f32::max);
+        let mean = finite().sum::<f32>() / finite().count().max(1) as f32;
+        Self { scores, mean, best }
+    }
+
+    /// How far it lies between the mean product and the best one.
+    pub fn of_product(&self, number: u32) -> f32 {
+        let known = self.scores.and_then(|scores| scores.get(number as usize)).filter(|score| score.is_finite());
+        match known {
+            Some(score) if self.best > self.mean => ((score - self.mean) / (self.best - self.mean)).clamp(0.0, 1.0),
+            _ => 0.0,
+        }
+    }
 }
 
 /// Scores every item for these seeds; products that the model cannot score are left to the rungs below.

@@ -1,17 +1,18 @@
 //! The steps from a query to a slate, in their order.
 
-use domain::{Notice, ProductId, Query, RecommendationId, ScorePart, Slate, SlateItem, Source};
+use domain::{Notice, ProductId, Query, RecommendationId, Slate, SlateItem, Source};
 use rustc_hash::FxHashMap;
 
 use crate::{
     Exploration, Plan, Policy, SCORER_FAILED, Scorer, Snapshot, explain,
     filters::{CAP, Gate, Refusal},
-    hydrate::View,
+    hydrate::{self, View},
     no_text_model,
     plan::QUOTA,
     rerank::{self, Candidate, Cap, Part, PartOf, Scale},
     rules::Active,
     sources,
+    trace::Trail,
 };
 
 /// Reciprocal rank fusion holds ranks well below this for nearly equal (Cormack et al., SIGIR 2009).
@@ -23,16 +24,20 @@ pub(crate) fn slate(
     query: &Query,
     policy: Policy<'_>,
     id: RecommendationId,
-) -> Slate {
+) -> (Slate, Trail) {
     let plan = policy.plan.unwrap_or_else(|| snapshot.plans.of(query, view.about_context));
     let rules = Active::of(snapshot, view, query);
+    let mut gate = Gate::new(snapshot, view, query, policy, plan.condition.as_ref(), &rules);
+    if plan.rerank.shown_max > 0.0 {
+        gate.tire_after(plan.rerank.shown_max, &hydrate::shown(snapshot, view, query));
+    }
     let mut walk = Walk {
         snapshot,
         view,
         query,
         plan,
         rules: &rules,
-        gate: Gate::new(snapshot, view, query, policy, plan.condition.as_ref(), &rules),
+        gate,
         caps: rules.caps(plan),
         chosen: Vec::with_capacity(query.n),
         left: Vec::new(),
@@ -287,15 +292,15 @@ impl<'a> Walk<'a> {
         number.map(|number| Candidate::new(number, Source::Rule, 0.0))
     }
 
-    fn into_slate(self, id: RecommendationId) -> Slate {
-        let Self { snapshot, view, query, gate, .. } = &self;
+    fn into_slate(mut self, id: RecommendationId) -> (Slate, Trail) {
+        let Self { snapshot, view, query, .. } = self;
         let mut items: Vec<SlateItem> = self.chosen.iter().enumerate().map(|(at, one)| self.item(at, one)).collect();
         explain::reasons(snapshot, view, query, &mut items);
         if query.explain {
             explain::parts(snapshot, view, &mut items);
         }
         let strategy = items.iter().map(|item| item.source).min().map_or("empty", Source::as_str).to_owned();
-        Slate {
+        let slate = Slate {
             recommendation_id: id,
             placement: query.placement.clone(),
             personalized: items.iter().any(|item| view.is_about_them(item.source)),
@@ -304,10 +309,12 @@ impl<'a> Walk<'a> {
             model_version: snapshot.models.version.clone(),
             rules_version: (snapshot.rules.version > 0).then_some(snapshot.rules.version),
             notices: self.notices(&items),
-            dropped: gate.dropped(),
+            dropped: self.gate.dropped(),
             freshest_event_at: view.freshest_event_at,
             items,
-        }
+        };
+        let refused = self.gate.take_refused();
+        (slate, Trail { chosen: self.chosen, left: self.left, refused })
     }
 
     fn item(&self, at: usize, candidate: &Candidate) -> SlateItem {
@@ -318,18 +325,8 @@ impl<'a> Walk<'a> {
             score: candidate.score,
             source: candidate.source,
             reason: sources::reason(candidate.source, self.view.category.as_deref()),
-            parts: parts.map(|part| self.part(*part)).collect(),
+            parts: parts.map(|one| rerank::part(self.snapshot, *one)).collect(),
         }
-    }
-
-    fn part(&self, part: Part) -> ScorePart {
-        let name = match part.of {
-            PartOf::Source(source) => source.as_str().to_owned(),
-            PartOf::Scorer => self.snapshot.models.scorer().map_or_else(String::new, |scorer| scorer.name().to_owned()),
-            PartOf::Rule(rule) => Refusal::Rule(rule).name(self.snapshot),
-            PartOf::Value => "value".to_owned(),
-        };
-        ScorePart { name, value: part.value, seed_product_id: None }
     }
 
     fn notices(&self, items: &[SlateItem]) -> Vec<Notice> {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use domain::*;
-use features::{Profile, Subject};
+use features::{PriceIndex, Profile, Replenishment, Subject};
 use models::{FitContext, Interaction, Interactions, TrainingData, catalogue, onboarding::Population};
 use serve::{
-    Content, Exploration, Hint, Ledger, Listings, ModelSet, Newcomers, Plan, Policy, Question, Rules, Scorer, Shelf,
-    Shopper, Snapshot, questions, recommend,
+    Content, Exploration, Hint, Ledger, Listings, ModelSet, Newcomers, Offers, Page, PageContext, Plan, Policy,
+    Question, Rules, Scorer, Shelf, Shopper, Snapshot, questions, recommend,
     search::{self, Candidate},
 };
 use text::words::Language;
@@ -703,6 +703,226 @@ fn value_moves_what_sells_for_more_up_within_the_loss_that_is_allowed() {
     assert_eq!(numbers(&ask_by(&shop(ALL), &buyer, &query(3), &by(0.0))), numbers(&plain));
 }
 
+const DAY: i64 = time::DAY;
+
+/// The shop with prices that changed: days before now and amounts, by product.
+fn with_prices(shop: Snapshot, prices: &[(usize, &[(i64, i64)])]) -> Snapshot {
+    let now = Timestamp::from_seconds(NOW);
+    let point = |number: usize, days: i64, minor: i64| PricePoint {
+        product_id: id(number),
+        at: now - days * DAY,
+        price: Some(Money::new(minor, Currency::PEN)),
+        available: minor > 0,
+    };
+    let points: Vec<PricePoint> = prices
+        .iter()
+        .flat_map(|(number, changes)| changes.iter().map(|(days, minor)| point(*number, *days, *minor)))
+        .collect();
+    let people: [Arc<Profile>; 0] = [];
+    let offers = Offers::new(PriceIndex::of(&points), Replenishment::default(), &shop.shelf, people, now);
+    shop.with_offers(Arc::new(offers))
+}
+
+#[test]
+fn only_what_is_really_cheaper_is_a_deal() {
+    // p2 fell by a quarter, p4 was raised before it fell, p6 has always been cheap.
+    let prices: &[(usize, &[(i64, i64)])] =
+        &[(2, &[(90, 20_000), (3, 15_000)]), (4, &[(90, 10_000), (20, 20_000), (2, 12_000)]), (6, &[(90, 5_000)])];
+    let shop = with_prices(shop(ALL), prices);
+    let deals = Query { placement: PlacementId::new("deals").unwrap(), ..query(4) };
+    let slate = ask(&shop, &Shopper::default(), &deals);
+    assert_eq!(numbers(&slate), [2], "{slate:?}");
+    assert_eq!(slate.items[0].reason, Reason::RealDeal { percent: 25 });
+    assert_eq!(
+        serve::reason_text(&slate.items[0].reason, None, serve::Language::Spanish),
+        "Oferta real: 25 % bajo su precio habitual"
+    );
+}
+
+#[test]
+fn deals_are_ordered_by_saving_for_who_goes_by_the_price_and_by_taste_for_who_does_not() {
+    // p4 saves most; the shopper likes odd products.
+    let falls = |to: i64| [(90, 20_000), (3, to)];
+    let (half, tenth) = (falls(10_000), falls(18_000));
+    let shop = with_prices(shop(ALL), &[(4, &half), (5, &tenth), (7, &tenth)]);
+    let deals = Query { placement: PlacementId::new("deals").unwrap(), ..query(3) };
+    assert_eq!(numbers(&ask(&shop, &Shopper::default(), &deals))[0], 4);
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 9)]);
+    assert!(numbers(&ask(&shop, &viewer, &deals))[0] % 2 == 1);
+}
+
+#[test]
+fn who_looked_is_told_that_it_got_cheaper() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 5)]);
+    // Both were looked at 99 seconds ago and less; p3 fell since.
+    let now = Timestamp::from_seconds(NOW);
+    let price = |number, at, minor| PricePoint {
+        product_id: id(number),
+        at,
+        price: Some(Money::new(minor, Currency::PEN)),
+        available: true,
+    };
+    let points =
+        [price(3, now - 90 * DAY, 20_000), price(3, now - 10 * time::SECOND, 17_000), price(5, now - 90 * DAY, 9_000)];
+    let people: [Arc<Profile>; 0] = [];
+    let shop = shop(ALL);
+    let offers = Offers::new(PriceIndex::of(&points), Replenishment::default(), &shop.shelf, people, now);
+    let seen = plan("[[sources]]\nname = \"recently_viewed\"");
+    let slate = ask_by(&shop.with_offers(Arc::new(offers)), &viewer, &query(2), &seen);
+    let reasons: Vec<&Reason> = slate.items.iter().map(|item| &item.reason).collect();
+    assert_eq!(
+        (numbers(&slate), reasons),
+        (vec![3, 5], vec![&Reason::PriceDropped { percent: 15 }, &Reason::ViewedBefore])
+    );
+}
+
+#[test]
+fn consumables_come_back_when_they_are_due_and_durables_do_not() {
+    let bought = |position: u64, product: usize, days: i64| {
+        let mut recorded = event(EventKind::OrderCompleted, position, product);
+        recorded.event.occurred_at = Timestamp::from_seconds(NOW) - days * DAY;
+        recorded
+    };
+    let person = |purchases: &[(usize, i64)]| {
+        let mut profile = Profile::default();
+        for (at, (product, days)) in purchases.iter().enumerate() {
+            profile.fold(&bought(at as u64 + 1, *product, *days));
+        }
+        Arc::new(profile)
+    };
+    // Everybody buys p2 each month; p3 once.
+    let people: Vec<Arc<Profile>> = (0..20).map(|_| person(&[(2, 130), (2, 100), (2, 70), (3, 130)])).collect();
+    let shop = shop(ALL);
+    let now = Timestamp::from_seconds(NOW);
+    let rhythms = Replenishment::learn(people.iter().map(|person| person.history()), now, |_| None);
+    let offers = Offers::new(PriceIndex::default(), rhythms, &shop.shelf, &people, now);
+    let shop = shop.with_offers(Arc::new(offers));
+    let again = plan("[[sources]]\nname = \"buy_again\"");
+    let due = |days| ask_by(&shop, &Shopper::of((*person(&[(2, days), (3, days)])).clone()), &query(3), &again);
+    let slate = due(30);
+    assert_eq!((numbers(&slate), &slate.items[0].reason), (vec![2], &Reason::BuyAgain));
+    assert_eq!(numbers(&due(2)), Vec::<usize>::new(), "just bought");
+    // And the front page may show it then, while what was bought stays out otherwise.
+    let front = |days| numbers(&ask(&shop, &Shopper::of((*person(&[(2, days), (3, days)])).clone()), &query(N)));
+    assert!(front(30).contains(&2) && !front(30).contains(&3) && !front(2).contains(&2));
+}
+
+#[test]
+fn what_was_shown_too_often_without_a_click_pauses() {
+    let mut profile = Profile::default();
+    profile.fold(&event(EventKind::ProductViewed, 1, 3));
+    let before = ask(&shop(ALL), &Shopper::of(profile.clone()), &query(4));
+    let first = before.items[0].product_id.clone();
+    for showing in 0..12 {
+        let mut recorded = event(EventKind::Impression, 10 + showing, 3);
+        recorded.event.products = vec![Line::of(first.clone())];
+        // The day after it was last touched.
+        recorded.event.occurred_at = Timestamp::from_seconds(NOW) + DAY;
+        profile.fold(&recorded);
+    }
+    let later = |n| Query { now: Timestamp::from_seconds(NOW) + DAY, ..query(n) };
+    let tired = Shopper::of(profile);
+    let slate = ask(&shop(ALL), &tired, &later(4));
+    assert!(slate.items.iter().all(|item| item.product_id != first), "{slate:?}");
+    assert!(slate.dropped.contains(&("fatigue".to_owned(), 1)), "{slate:?}");
+    assert_eq!(ask(&shop(ALL), &tired, &later(N)).items.len(), N, "rather than leave a place empty");
+    let month = Query { now: Timestamp::from_seconds(NOW) + 40 * DAY, ..query(4) };
+    assert_eq!(ask(&shop(ALL), &tired, &month).items[0].product_id, first, "it is forgotten");
+}
+
+#[test]
+fn a_page_has_its_rows_in_the_shoppers_order_and_no_product_twice() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 5)]);
+    let shop = shop(ALL);
+    let ids = || RecommendationId::new("r1").unwrap();
+    let rows = |shopper: &Shopper, name: &str, query: &Query, free: Option<Money>| {
+        let page = shop.plans.page(name).unwrap().clone();
+        let context = PageContext { page: &page, policy: Policy::default(), free_shipping_from: free };
+        serve::page(&shop, shopper, query, &context, ids)
+    };
+    let home = rows(&viewer, "home", &query(10), None);
+    let names: Vec<&str> = home.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names[0], "for_you", "{names:?}");
+    let mut shown: Vec<&ProductId> =
+        home.iter().flat_map(|row| &row.slate.items).map(|item| &item.product_id).collect();
+    let n = shown.len();
+    shown.sort();
+    shown.dedup();
+    assert_eq!(shown.len(), n);
+    // What somebody viewed last names the row, in both languages.
+    let page = Page::parse(
+        "own",
+        "rows_max = 2\n[[rows]]\nname = \"b\"\nplan = \"product\"\nabout = \"last_viewed\"\nn = 3\n\
+         title = { es = \"Porque viste {product}\", en = \"Because you viewed {product}\" }",
+        Currency::PEN,
+        &shop.plans,
+    );
+    let page = page.unwrap();
+    let context = PageContext { page: &page, policy: Policy::default(), free_shipping_from: None };
+    let own = serve::page(&shop, &viewer, &query(10), &context, ids);
+    assert_eq!(own[0].title.es, "Porque viste Producto 5");
+    assert!(serve::page(&shop, &Shopper::default(), &query(10), &context, ids).is_empty(), "nothing was viewed");
+    // A cart of S/ 31 that lacks S/ 29 to free delivery: fillers cost that much or up to three times as much.
+    let cart = Query { placement: PlacementId::new("cart").unwrap(), cart: vec![id(3)], ..query(10) };
+    let beside = rows(&Shopper::default(), "cart", &cart, Some(Money::new(6_000, Currency::PEN)));
+    assert_eq!(
+        (beside[0].name.as_str(), beside[0].title.en.as_str()),
+        ("free_shipping", "S/ 29.00 to go for free delivery")
+    );
+    assert!(numbers(&beside[0].slate).iter().all(|n| (3..=8).contains(n)), "{:?}", beside[0].slate);
+    let none = rows(&Shopper::default(), "cart", &cart, None);
+    assert!(none.iter().all(|row| row.name != "free_shipping"));
+}
+
+#[test]
+fn a_wrong_page_is_refused_with_what_is_wrong() {
+    let parse = |rows: &str| {
+        let text = format!("rows_max = 1\n[[rows]]\nname = \"a\"\ntitle = {{ es = \"\", en = \"\" }}\n{rows}");
+        Page::parse("own", &text, Currency::PEN, &serve::Plans::default()).map(drop).unwrap_err().to_string()
+    };
+    for (rows, wanted) in [
+        ("plan = \"nothing\"", "row \"a\": there is no plan \"nothing\""),
+        ("", "wanted either `plan` or `source`"),
+        ("source = \"search\"", "search is no source of a plan"),
+        ("plan = \"home\"\nn = 0", "n must be 1 to 100"),
+        ("plan = \"home\"\nabout = \"yesterday\"", "unknown variant `yesterday`"),
+    ] {
+        let error = parse(rows);
+        assert!(error.contains(wanted), "{rows}: {error}");
+    }
+}
+
+#[test]
+fn conflicts_are_told_with_the_reason() {
+    let told = |rules: &[&str]| -> Vec<(&'static str, String)> {
+        let shop = shop_with_rules(rules);
+        let found = serve::rules::conflicts(&shop, Timestamp::from_seconds(NOW));
+        found.into_iter().map(|conflict| (conflict.code, conflict.detail)).collect()
+    };
+    let pin = r#""action": {"kind": "pin", "product_ids": ["p2"], "position": 1}"#;
+    let cups_out = r#""where": "category = 'Tazas'", "action": {"kind": "exclude"}"#;
+    let boost = r#""where": "category = 'Tazas'", "action": {"kind": "boost", "factor": 2}"#;
+    let codes = |rules: &[&str]| told(rules).into_iter().map(|(code, _)| code).collect::<Vec<_>>();
+    assert_eq!(codes(&[pin, boost]), Vec::<&str>::new());
+    assert_eq!(told(&[pin, cups_out])[0].1, "r0 pins p2, which r1 excludes: excluded wins");
+    assert_eq!(codes(&[boost, cups_out]), ["always_excluded"]);
+    assert_eq!(codes(&[cups_out, boost]), ["always_excluded"], "in whichever order");
+    assert_eq!(
+        codes(&[r#""where": "price > 10", "action": {"kind": "boost", "factor": 2}"#, cups_out]),
+        ["partly_excluded"]
+    );
+    assert_eq!(
+        codes(&[boost, r#""where": "category = 'Tazas'", "action": {"kind": "bury", "factor": 0.5}"#]),
+        ["boost_and_bury"]
+    );
+    assert_eq!(codes(&[pin, r#""action": {"kind": "pin", "product_ids": ["p4"], "position": 1}"#]), ["pins_collide"]);
+    assert_eq!(codes(&[pin, r#""action": {"kind": "pin", "product_ids": ["p2"], "position": 5}"#]), ["pinned_twice"]);
+    assert_eq!(codes(&[r#""action": {"kind": "pin", "product_ids": ["nope"], "position": 1}"#]), ["pin_not_shown"]);
+    assert_eq!(codes(&[r#""where": "brand = 'Nadie'", "action": {"kind": "exclude"}"#]), ["no_products"]);
+    let on = |day: &str, rest: &str| format!(r#""target": {{"schedule": {{"weekdays": ["{day}"]}}}}, {rest}"#);
+    assert_eq!(codes(&[&on("mon", pin), &on("tue", cups_out)]), Vec::<&str>::new(), "they never meet");
+}
+
 #[test]
 fn rules_do_what_merchandisers_ask() {
     let nobody = Shopper::default();
@@ -756,7 +976,8 @@ fn a_rule_holds_where_when_and_for_whom_it_is_meant() {
         ("{}", true),
         (r#"{"placements": ["cart"]}"#, false),
         (r#"{"segments": ["vip"]}"#, true),
-        (r#"{"segments": ["new"]}"#, false),
+        (r#"{"segments": ["new"]}"#, true),
+        (r#"{"segments": ["frequent"]}"#, false),
         (r#"{"schedule": {"weekdays": ["sat"], "hours": [12, 13]}}"#, true),
         (r#"{"schedule": {"hours": [17, 18]}}"#, false),
         (r#"{"schedule": {"occasions": ["fiestas-patrias"]}}"#, true),

@@ -40,6 +40,7 @@ pub async fn serve(
     let reading = tokio::spawn(engine.clone().keep_reading());
     let indexing = tokio::spawn(engine.clone().follow_catalogue());
     let listing = tokio::spawn(engine.clone().keep_listings());
+    let offering = tokio::spawn(engine.clone().keep_offers());
     let watching = tokio::spawn(engine.clone().watch_plans());
     let stopping = engine.clone();
     let stop = async move {
@@ -63,6 +64,7 @@ pub async fn serve(
     reading.await?;
     indexing.await?;
     listing.await?;
+    offering.await?;
     watching.await?;
     // The file is a hint; a stale one is recognised because the folder is not locked.
     let _ = fs::remove_file(Beacon::path(&engine.config));

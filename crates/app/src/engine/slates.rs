@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use domain::{Query, RecommendationId, Slate};
-use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot};
+use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot, Trail};
 use ulid::Ulid;
 
 use super::{Engine, placement_label};
@@ -39,9 +39,9 @@ impl Engine {
         self.add_segments(&snapshot, &mut query);
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let policy = Policy { plan: ask.plan, ..self.policy(&query) };
-        let slate = serve::recommend(&snapshot, &shopper, &query, policy, new_id());
+        let (slate, trail) = serve::recommend_traced(&snapshot, &shopper, &query, policy, new_id());
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
-        self.shown(&query, &slate, ask);
+        self.shown(&query, &slate, trail, &snapshot, ask);
         Made { slate, snapshot }
     }
 
@@ -53,10 +53,11 @@ impl Engine {
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let free_shipping_from = self.config.free_shipping_from();
         let context = PageContext { page, policy: self.policy(&query), free_shipping_from };
-        let rows = serve::page(&snapshot, &shopper, &query, &context, new_id);
+        let mut rows = serve::page(&snapshot, &shopper, &query, &context, new_id);
         self.metrics.page_made(started.elapsed());
-        for row in &rows {
-            self.shown(&query, &row.slate, ask);
+        for row in &mut rows {
+            let trail = std::mem::take(&mut row.trail);
+            self.shown(&query, &row.slate, trail, &snapshot, ask);
         }
         MadePage { rows, snapshot }
     }
@@ -70,7 +71,7 @@ impl Engine {
         }
     }
 
-    fn shown(&self, query: &Query, slate: &Slate, ask: Ask<'_>) {
+    fn shown(&self, query: &Query, slate: &Slate, trail: Trail, snapshot: &Arc<Snapshot>, ask: Ask<'_>) {
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
             self.metrics.scorer_failures.inc();
         }
@@ -78,6 +79,9 @@ impl Engine {
             return;
         }
         self.explored(slate);
+        if !self.traces.offer(slate, trail, snapshot) {
+            self.metrics.traces_dropped.inc();
+        }
         if !ask.client_reports && !self.impressions.offer(query, slate) {
             self.metrics.impressions_dropped.inc();
         }

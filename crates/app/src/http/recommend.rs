@@ -7,7 +7,7 @@ use domain::{
     Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serve::{Language, Plan, Snapshot, reason_text};
+use serve::{Language, Plan, Snapshot, below_usual, reason_text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -196,11 +196,24 @@ pub struct Item {
     image_link: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
+    /// Where the price is really lower than it was, whatever the list price says
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deal: Option<DealBody>,
     source: &'static str,
     reason: ReasonBody,
     /// Named shares that add up to the score, when `explain` was set
     #[serde(skip_serializing_if = "Vec::is_empty")]
     parts: Vec<PartBody>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DealBody {
+    /// Below the usual price, in whole percent of it
+    percent: u8,
+    /// What it cost most of the 90 days before
+    usual_price: String,
+    /// The lowest price of the 30 days before
+    lowest_price_30d: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -350,6 +363,11 @@ pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
                 category: product.and_then(|p| p.category()).map(str::to_owned),
                 image_link: product.and_then(|p| p.image_link.clone()),
                 link: product.and_then(|p| p.link.clone()),
+                deal: snapshot.offers.deal(&item.product_id).map(|deal| DealBody {
+                    percent: below_usual(deal),
+                    usual_price: deal.usual.to_string(),
+                    lowest_price_30d: deal.low_30d.to_string(),
+                }),
                 product_id: item.product_id.to_string(),
                 position: item.position,
                 score: item.score,
@@ -401,6 +419,8 @@ fn reason(reason: &Reason, name_of: &impl Fn(&ProductId) -> Option<String>, lang
         Reason::ViewedBefore => ("viewed_before", None, None),
         Reason::BuyAgain => ("buy_again", None, None),
         Reason::RealDeal { .. } => ("real_deal", None, None),
+        Reason::PriceDropped { .. } => ("price_dropped", None, None),
+        Reason::BackInStock => ("back_in_stock", None, None),
         Reason::Selected => ("selected", None, None),
         Reason::MatchesSearch => ("matches_search", None, None),
     };

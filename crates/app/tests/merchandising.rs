@@ -1,0 +1,230 @@
+//! What the shop wants shown: rules from draft to rollback, plans that are read again, pages, and the story behind a slate.
+
+mod common;
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use common::Server;
+use serde_json::{Value, json};
+
+fn shop(server: &Server) {
+    let product = |n: usize| {
+        let (category, brand) = if n.is_multiple_of(2) { ("Tazas", "Inca") } else { ("Zapatos", "Andina") };
+        json!({ "product_id": format!("p{n}"), "name": format!("Producto {n}"), "category": format!("Todo > {category}"),
+            "brand": brand, "price": 10.0 * n as f64 + 5.0, "cost_of_goods_sold": 4.0 })
+    };
+    server.call("PUT", "/v1/products", &json!((0..12).map(product).collect::<Vec<_>>()));
+    let kinds = |user: usize| (0..12).filter(move |n| n % 2 == user % 2);
+    let view = |user: usize, n: usize| common::view(&format!("{user}-{n}"), &format!("u{user}"), &format!("p{n}"));
+    let events: Vec<Value> = (0..20).flat_map(|user| kinds(user).map(move |n| view(user, n))).collect();
+    let verdicts = server.post("/v1/events", &json!(events));
+    assert_eq!(verdicts["accepted"], 120, "{verdicts}");
+}
+
+fn ids(slate: &Value) -> Vec<String> {
+    slate["items"].as_array().unwrap().iter().map(|item| item["product_id"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ask(server: &Server, more: Value) -> Value {
+    let mut request = json!({ "user_id": "somebody", "n": 4, "preview": true });
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    server.post("/v1/recommendations", &request)
+}
+
+fn etag_of(server: &Server, path: &str) -> String {
+    let mut answer = common::agent().get(server.url(path)).call().unwrap();
+    let etag = answer.headers()["etag"].to_str().unwrap().to_owned();
+    let _ = answer.body_mut().read_to_string();
+    etag
+}
+
+fn send(server: &Server, method: &str, path: &str, if_match: Option<&str>, body: &Value) -> (u16, Value) {
+    let mut request = ureq::http::Request::builder().method(method).uri(server.url(path));
+    if let Some(etag) = if_match {
+        request = request.header("If-Match", etag);
+    }
+    let mut answer = common::agent().run(request.body(body.to_string()).unwrap()).unwrap();
+    let text = answer.body_mut().read_to_string().unwrap();
+    (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_rule_goes_from_draft_over_dry_run_to_published_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    let plain = ids(&ask(&server, json!({})));
+
+    let rule = json!({ "rule_id": "sin-tazas", "where": "category = 'Tazas'", "action": { "kind": "exclude" } });
+    assert_eq!(send(&server, "POST", "/v1/rules", None, &rule).0, 201);
+    assert_eq!(send(&server, "POST", "/v1/rules", None, &rule).0, 409, "it is there");
+    assert_eq!(ids(&ask(&server, json!({}))), plain, "a draft is not served");
+
+    let run = server.post("/v1/rules/dry-run", &json!({ "shoppers": 20, "n": 4 }));
+    assert_eq!((run["shoppers"].as_u64(), run["conflicts"].as_array().unwrap().len()), (Some(20), 0), "{run}");
+    assert_eq!(run["touched"]["sin-tazas"], 20, "{run}");
+    assert!(run["changed"].as_u64().unwrap() > 0 && !run["products"].as_array().unwrap().is_empty(), "{run}");
+
+    let list = server.get("/v1/rules");
+    assert_eq!((list["served_version"].as_u64(), list["changed"].as_bool()), (Some(0), Some(true)));
+    let etag = list["etag"].as_str().unwrap().to_owned();
+    assert_eq!(send(&server, "POST", "/v1/rules/publish", Some("\"other\""), &json!({})).0, 412);
+    assert_eq!(
+        send(&server, "POST", "/v1/rules/publish", Some(&etag), &json!({})),
+        (200, json!({ "served_version": 1 }))
+    );
+    let slate = ask(&server, json!({}));
+    assert!(ids(&slate).iter().all(|id| id[1..].parse::<usize>().unwrap() % 2 == 1), "{slate}");
+    assert_eq!(slate["rules_version"], 1);
+
+    // Changed by who has seen it, and by nobody else.
+    let boost = json!({ "where": "category = 'Tazas'", "action": { "kind": "boost", "factor": 3.0 } });
+    assert_eq!(send(&server, "PUT", "/v1/rules/sin-tazas", None, &boost).0, 428);
+    assert_eq!(send(&server, "PUT", "/v1/rules/sin-tazas", Some("\"0\""), &boost).0, 412);
+    let seen = etag_of(&server, "/v1/rules/sin-tazas");
+    assert_eq!(send(&server, "PUT", "/v1/rules/sin-tazas", Some(&seen), &boost).0, 200);
+    assert_eq!(send(&server, "POST", "/v1/rules/publish", None, &json!({})).1["served_version"], 2);
+    assert!(ids(&ask(&server, json!({}))).iter().any(|id| id[1..].parse::<usize>().unwrap() % 2 == 0));
+
+    // What is served survives a restart; so does the way back.
+    drop(server);
+    let server = Server::start(folder.path());
+    assert_eq!(ask(&server, json!({}))["rules_version"], 2);
+    assert_eq!(server.post("/v1/rules/rollback", &json!({}))["served_version"], 1);
+    assert_eq!(ids(&ask(&server, json!({}))), ids(&slate));
+    assert_eq!(server.post("/v1/rules/rollback", &json!({}))["served_version"], 0);
+    assert_eq!(ids(&ask(&server, json!({}))), plain);
+    assert_eq!(send(&server, "POST", "/v1/rules/rollback", None, &json!({})).0, 409);
+    let versions = server.get("/v1/rules/versions");
+    assert_eq!(versions["data"].as_array().unwrap().len(), 2);
+    let seen = etag_of(&server, "/v1/rules/sin-tazas");
+    assert_eq!(send(&server, "DELETE", "/v1/rules/sin-tazas", Some(&seen), &json!({})).0, 204);
+    assert_eq!(send(&server, "GET", "/v1/rules/sin-tazas", None, &json!({})).0, 404);
+}
+
+#[test]
+fn a_wrong_rule_is_refused_with_the_character() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    for (body, wanted) in [
+        (json!({ "where": "precio > 3", "action": { "kind": "exclude" } }), "did you mean `price`?"),
+        (json!({ "action": { "kind": "boost", "factor": 2 } }), "`where` must say to which"),
+        (json!({ "action": { "kind": "bost" } }), "unknown variant `bost`"),
+        (json!({ "where": "stock > 0", "action": { "kind": "exclude" }, "targets": {} }), "unknown field `targets`"),
+        (json!([]), "expected struct Rule"),
+    ] {
+        let (status, problem) = send(&server, "POST", "/v1/rules", None, &body);
+        assert_eq!(status, 400, "{body}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains(wanted), "{body}: {problem}");
+    }
+}
+
+#[test]
+fn the_shops_own_plan_is_read_when_it_changes_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    assert!(ask(&server, json!({}))["plan"].as_str().unwrap().starts_with("home@"));
+    let plans = folder.path().join("plans");
+    fs::create_dir_all(&plans).unwrap();
+    let until = |holds: &dyn Fn(&Value) -> bool| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let list = server.get("/v1/plans");
+            if holds(&list) {
+                return list;
+            }
+            assert!(Instant::now() < deadline, "{list}\n{}", server.log_tail());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    let own = |list: &Value| {
+        list["data"].as_array().unwrap().iter().any(|plan| plan["name"] == "home" && plan["own"] == true)
+    };
+    fs::write(plans.join("home.toml"), "[[sources]]\nname = \"catalog\"\n[filters]\nwhere = \"price < 40\"").unwrap();
+    until(&own);
+    let slate = ask(&server, json!({}));
+    assert_eq!(
+        (ids(&slate), &slate["dropped"]["plan"]),
+        (vec!["p0".into(), "p1".into(), "p2".into(), "p3".into()], &json!(2))
+    );
+    fs::write(plans.join("home.toml"), "[[sources]]\nname = \"catalogue\"").unwrap();
+    let list = until(&|list| list["error"].is_string());
+    assert!(list["error"].as_str().unwrap().contains("unknown variant `catalogue`"), "{list}");
+    assert_eq!(ids(&ask(&server, json!({}))), ids(&slate), "the plan before it serves on");
+    fs::remove_file(plans.join("home.toml")).unwrap();
+    until(&|list| list["error"].is_null() && !own(list));
+
+    // A look at a plan, which no visit gets.
+    let text = "[[sources]]\nname = \"catalog\"\n[rerank]\ncaps = { brand = 1 }";
+    let slate = ask(&server, json!({ "plan": text, "n": 2 }));
+    assert_eq!(
+        (ids(&slate), slate["plan"].as_str().unwrap().starts_with("preview@")),
+        (vec!["p0".into(), "p1".into()], true)
+    );
+    let (status, problem) =
+        send(&server, "POST", "/v1/recommendations", None, &json!({ "user_id": "a", "plan": text }));
+    assert_eq!((status, problem["detail"].as_str().unwrap().contains("for previews alone")), (400, true));
+}
+
+#[test]
+fn a_page_answers_its_rows_and_the_story_of_each_can_be_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    let pin = json!({ "rule_id": "arriba", "target": { "placements": ["home"] },
+        "action": { "kind": "pin", "product_ids": ["p7"], "position": 1 } });
+    let out = json!({ "rule_id": "fuera", "where": "product_id = 'p5'", "action": { "kind": "exclude" } });
+    assert_eq!(send(&server, "POST", "/v1/rules", None, &pin).0, 201);
+    assert_eq!(send(&server, "POST", "/v1/rules", None, &out).0, 201);
+    server.post("/v1/rules/publish", &json!({}));
+    let page = server.get("/v1/pages/home?user_id=u1&locale=en");
+    let rows = page["rows"].as_array().unwrap();
+    assert_eq!(
+        (rows[0]["row"].as_str(), rows[0]["title"].as_str()),
+        (Some("for_you"), Some("Picked for you")),
+        "{page}"
+    );
+    assert_eq!(rows[0]["items"][0]["product_id"], "p7");
+    let mut shown: Vec<String> = rows.iter().flat_map(ids).collect();
+    let n = shown.len();
+    shown.sort();
+    shown.dedup();
+    assert_eq!(shown.len(), n, "no product twice: {page}");
+
+    let id = rows[0]["recommendation_id"].as_str().unwrap();
+    let trace = |product: &str| server.get(&format!("/v1/recommendations/{id}/trace?product_id={product}"));
+    assert_eq!(trace("p7")["verdict"], json!({ "verdict": "shown", "position": 1, "score": 0.0 }));
+    assert_eq!(trace("p5")["verdict"], json!({ "verdict": "refused", "by": "rule:fuera" }));
+    let unheard = trace("nothing");
+    assert_eq!((&unheard["verdict"]["verdict"], &unheard["now"]), (&json!("not_found"), &json!("not_in_catalog")));
+    let whole = server.get(&format!("/v1/recommendations/{id}/trace"));
+    assert_eq!(whole["rules_version"], 1);
+    let parts = whole["candidates"][0]["parts"].as_array().unwrap();
+    assert!(parts.iter().any(|part| part["name"] == "rule:arriba"), "{whole}");
+    for path in
+        ["/v1/recommendations/01ARZ3NDEKTSV4RRFFQ69G5FAV/trace", "/v1/recommendations/x/trace", "/v1/pages/nowhere"]
+    {
+        assert_eq!(server.send("GET", path, b"").problem().0, 404, "{path}");
+    }
+}
+
+#[test]
+fn a_price_that_falls_becomes_a_deal_only_beside_its_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    // A list price proves nothing.
+    server.call(
+        "PUT",
+        "/v1/products",
+        &json!({ "product_id": "p2", "name": "Producto 2", "price": 5.0, "list_price": 100.0 }),
+    );
+    let slate = ask(&server, json!({ "placement": "deals" }));
+    assert_eq!(ids(&slate), Vec::<String>::new(), "{slate}");
+    let slate = ask(&server, json!({ "n": 12 }));
+    assert!(slate["items"].as_array().unwrap().iter().all(|item| item.get("deal").is_none()), "{slate}");
+}
