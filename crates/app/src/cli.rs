@@ -84,6 +84,9 @@ pub enum Command {
     /// Ask for one slate
     #[command(after_help = "Example:\n  vitrina recommend --user 17850 --explain")]
     Recommend(Recommend),
+    /// Make slates for many shoppers, for an e-mail
+    #[command(after_help = "Example:\n  vitrina batch --placement email --users clientes.csv --out correo.parquet")]
+    Batch(Batch),
     /// Search the catalogue in a shopper's words, in the order of their taste
     #[command(after_help = "Example:\n  vitrina search \"zapatillas running\" --user 17850 --explain")]
     Search(Search),
@@ -301,6 +304,52 @@ pub struct Recommend {
     /// Show where each score comes from
     #[arg(long)]
     pub explain: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Batch {
+    #[arg(long, default_value = "email")]
+    pub placement: String,
+    /// The file to write: .parquet, .csv or .jsonl
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// [default: by the file's ending]
+    #[arg(long)]
+    pub format: Option<BatchFormat>,
+    /// For these: the shop's own ids, one a line [default: all, by pseudonym]
+    #[arg(long, value_name = "FILE")]
+    pub users: Option<PathBuf>,
+    /// Only this segment: the shop's own, or new, casual, frequent
+    #[arg(long)]
+    pub segment: Option<String>,
+    /// How many products each
+    #[arg(short, default_value_t = 10)]
+    pub n: usize,
+    /// Language of reasons: es or en [default: the shop's]
+    #[arg(long)]
+    pub locale: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BatchFormat {
+    /// One row a product
+    Parquet,
+    /// One row a product
+    Csv,
+    /// One line a shopper
+    Jsonl,
+}
+
+impl Batch {
+    /// # Errors
+    /// When neither the option nor the ending says.
+    pub fn format(&self) -> anyhow::Result<BatchFormat> {
+        let ending = self.out.extension().and_then(|ending| ending.to_str());
+        let by_ending = ending.and_then(|ending| <BatchFormat as clap::ValueEnum>::from_str(ending, true).ok());
+        self.format.or(by_ending).ok_or_else(|| {
+            anyhow::anyhow!("{} ends in none of .parquet, .csv, .jsonl; say --format", self.out.display())
+        })
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
 //! What each word of the command line does.
 
 mod api;
+pub mod batch;
 pub mod catalog;
 pub mod compare;
 pub mod demo;

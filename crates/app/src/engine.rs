@@ -1,6 +1,7 @@
 //! One shop's running parts, wired: the only place that knows them all. HTTP and the command line both speak to it.
 
 mod background;
+mod batch;
 mod content;
 mod impressions;
 mod listings;
@@ -41,6 +42,7 @@ use crate::{
     http::problem::{Problem, Result as ApiResult},
     metrics::Metrics,
 };
+pub use batch::BatchOf;
 pub use content::ContentStatus;
 pub use impressions::Impressions;
 pub use reviews::{Served, encoder};

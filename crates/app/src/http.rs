@@ -2,6 +2,7 @@
 
 pub mod accept;
 mod assets;
+mod batch;
 mod catalog;
 mod events;
 mod extract;
@@ -53,6 +54,7 @@ use problem::{Code, Problem};
     paths(
         recommend::simple,
         recommend::rich,
+        batch::post,
         traces::get,
         pages::get,
         pages::plans,
@@ -117,6 +119,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
         .route("/v1/recommendations/{id}/trace", get(traces::get))
+        .route("/v1/batch", post(batch::post))
         .route("/v1/pages/{page}", get(pages::get))
         .route("/v1/plans", get(pages::plans))
         .route("/v1/rules", get(rules::list).post(rules::post))

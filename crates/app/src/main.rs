@@ -56,6 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Tune(tune) => commands::tune::run(tune, json),
         Command::Compare(compare) => commands::compare::run(compare, json),
         Command::Recommend(recommend) => commands::recommend::run(config, recommend, json),
+        Command::Batch(batch) => commands::batch::run(config, batch, json),
         Command::Search(search) => commands::search::run(config, search, json),
         Command::Catalog(catalog) => commands::catalog::run(&config, &catalog, json),
         Command::Models(models) => commands::models::run(config, models, json),

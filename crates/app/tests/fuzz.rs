@@ -173,7 +173,8 @@ fn seeds(operation: &Operation) -> Vec<Value> {
             "placement": "home", "user_id": "u1", "anonymous_id": "cookie", "product_ids": ["p1"], "cart": ["p2"],
             "filters": { "available": true, "categories": ["Par"], "brands": ["b"], "price_min": 1.5, "price_max": 90,
                 "where": "not (price > 80 or brand in ('x', \"y\")) and attributes.color is null" },
-            "exclude": ["p3"], "n": 5, "explain": true, "preview": false, "locale": "en"
+            "exclude": ["p3"], "n": 5, "explain": true, "preview": false, "locale": "en", "impression": "client",
+            "plan": "[[sources]]\nname = \"popular\"\n[rerank]\ndiversity = 0.5"
         })],
         ("POST", "/v1/events") => vec![
             json!({
@@ -211,6 +212,22 @@ fn seeds(operation: &Operation) -> Vec<Value> {
             "answers": [{ "id": "category:Par", "answer": "like" }, { "product_id": "p2", "answer": "dislike" },
                 { "category": "Par", "answer": "unknown" }]
         })],
+        ("POST", "/v1/rules") | ("PUT", "/v1/rules/{id}") => vec![
+            json!({
+                "rule_id": "r1", "name": "Impulsar", "enabled": true, "where": "brand = 'b' and margin_percent > 10",
+                "target": { "placements": ["home"], "segments": ["vip"], "categories": ["Par"], "schedule": {
+                    "from": "2026-07-01", "until": "2026-07-31T23:00", "weekdays": ["mon", "sun"], "hours": [9, 18],
+                    "occasions": ["fiestas-patrias"] } },
+                "action": { "kind": "boost", "factor": 2.5 }
+            }),
+            json!({ "action": { "kind": "pin", "product_ids": ["p1", "p2"], "position": 1 } }),
+            json!({ "where": "price > 1", "action": { "kind": "cap", "attribute": "attributes.color", "max": 2 } }),
+        ],
+        ("POST", "/v1/batch") => vec![
+            json!({ "placement": "email", "n": 3, "user_ids": ["u1", "u2"], "segment": "new", "locale": "en" }),
+            json!({ "after": "~00000000000000000000000000000000", "limit": 3 }),
+        ],
+        ("POST", "/v1/rules/dry-run") => vec![json!({ "placement": "home", "shoppers": 3, "n": 4 })],
         ("POST", "/v1/models/import") => vec![brought_model()],
         ("POST", "/v1/reviews") => vec![json!({ "head": null })],
         (method, path) => panic!("give {method} {path} a valid body here"),
@@ -221,7 +238,7 @@ fn seeds(operation: &Operation) -> Vec<Value> {
 fn one_in(operation: &Operation) -> usize {
     match (operation.method.as_str(), operation.path.as_str()) {
         ("POST", "/v1/train" | "/v1/reviews" | "/v1/profiles/rebuild" | "/v1/events/quarantine/retry") => 100,
-        ("DELETE", "/v1/users/{id}") => 20,
+        ("DELETE", "/v1/users/{id}") | ("POST", "/v1/rules/publish" | "/v1/rules/dry-run") => 20,
         (_, "/metrics" | "/v1/models" | "/v1/events/quarantine") => 5,
         _ => 1,
     }

@@ -228,3 +228,79 @@ fn a_price_that_falls_becomes_a_deal_only_beside_its_history() {
     let slate = ask(&server, json!({ "n": 12 }));
     assert!(slate["items"].as_array().unwrap().iter().all(|item| item.get("deal").is_none()), "{slate}");
 }
+
+#[test]
+fn a_batch_has_the_slates_of_the_api_and_goes_on_where_it_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    let users = folder.path().join("users.csv");
+    fs::write(&users, "user_id,name\nu1,Ana\nu2,Luis\n\"nadie\",?\n").unwrap();
+    let out = folder.path().join("correo.jsonl");
+    let run = |out: &std::path::Path, more: &[&str]| {
+        let (users, out) = (users.display().to_string(), out.display().to_string());
+        let args = [&["batch", "--users", &users, "--out", &out, "-n", "3"], more].concat();
+        let done = common::vitrina(folder.path(), &args);
+        (done.status.success(), String::from_utf8(done.stderr).unwrap())
+    };
+    assert!(run(&out, &[]).0);
+    let whole = fs::read_to_string(&out).unwrap();
+    let lines: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["user_id"].as_str().unwrap()).collect::<Vec<_>>(), ["u1", "u2", "nadie"]);
+    for line in &lines {
+        let online = ask(&server, json!({ "user_id": line["user_id"], "placement": "email", "n": 3 }));
+        assert_eq!(ids(line), ids(&online), "{line}");
+    }
+    assert_eq!(
+        fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|f| { f.as_ref().unwrap().file_name().to_string_lossy().starts_with("correo.jsonl.") })
+            .count(),
+        0,
+        "nothing is left beside it"
+    );
+
+    // Stopped in the middle of the second shopper's line: that line is written again, the first is not.
+    let first = whole.lines().next().unwrap();
+    let half = folder.path().join("half.jsonl");
+    let asked = json!({ "placement": "email", "n": 3, "segment": null, "locale": null, "users": users });
+    let progress =
+        json!({ "asked": asked, "bytes": first.len() + 1, "shoppers": 1, "slates": 1, "ids": 1, "after": null });
+    fs::write(folder.path().join("half.jsonl.progress"), progress.to_string()).unwrap();
+    fs::write(folder.path().join("half.jsonl.partial"), format!("{first}\n{{\"user_id\": \"u2\", ")).unwrap();
+    let (refused, why) = run(&half, &["--segment", "vip"]);
+    assert!(!refused && why.contains("is of another batch"), "{why}");
+    let (done, said) = run(&half, &[]);
+    assert!(done && said.contains("going on after 1 shoppers"), "{said}");
+    let again: Vec<Value> =
+        fs::read_to_string(&half).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(again[0], lines[0]);
+    assert_eq!(again.iter().map(ids).collect::<Vec<_>>(), lines.iter().map(ids).collect::<Vec<_>>());
+
+    let csv = folder.path().join("correo.csv");
+    assert!(run(&csv, &["--segment", "new"]).0);
+    let rows = fs::read_to_string(&csv).unwrap();
+    assert!(rows.starts_with("user_id,recommendation_id,position,product_id,") && rows.contains("\nnadie,"), "{rows}");
+    assert!(!rows.contains("\nu1,"), "who has looked at six products is no newcomer: {rows}");
+    let parquet = folder.path().join("correo.parquet");
+    assert!(run(&parquet, &[]).0);
+    assert!(fs::read(&parquet).unwrap().starts_with(b"PAR1"));
+    let (refused, why) = run(&folder.path().join("correo.xls"), &[]);
+    assert!(!refused && why.contains("say --format"), "{why}");
+
+    // All whom the shop knows, page by page, each once.
+    let mut seen = Vec::new();
+    let mut after = Value::Null;
+    loop {
+        let page = server.post("/v1/batch", &json!({ "after": after, "limit": 7, "n": 1 }));
+        seen.extend(page["slates"].as_array().unwrap().iter().map(|slate| slate["user_id"].to_string()));
+        after = page["next"].clone();
+        if after.is_null() {
+            break;
+        }
+    }
+    let n = seen.len();
+    seen.sort();
+    seen.dedup();
+    assert_eq!((n, seen.len()), (20, 20));
+}

@@ -31,6 +31,9 @@ pub trait Profiles<P>: Send + Sync {
         self.len() == 0
     }
 
+    /// Users whose profiles are durable, in the order of their keys, those behind `after`, at most `limit`.
+    fn after(&self, after: Option<UserKey>, limit: usize) -> Result<Vec<UserKey>>;
+
     /// Some users saved lately, newest first, at most `limit`.
     fn recent(&self, limit: usize) -> Vec<UserKey>;
 }

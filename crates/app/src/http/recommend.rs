@@ -165,7 +165,7 @@ pub struct Answer {
     /// The plan that built it, with its version
     #[schema(example = "home@5f2c90ab1234")]
     pub(super) plan: String,
-    model_version: Option<String>,
+    pub(super) model_version: Option<String>,
     /// The merchandising rules that had their say
     rules_version: Option<u64>,
     /// Did the shopper's own history shape it?

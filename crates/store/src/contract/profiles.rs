@@ -46,6 +46,12 @@ fn a_save_is_visible_at_once(profiles: &dyn Profiles<Sample>) {
     assert_eq!(profiles.len(), 3);
     assert_eq!(profiles.recent(2), [user(3), user(2)]);
     assert_eq!(profiles.recent(10), [user(3), user(2), user(1)]);
+    profiles.flush().expect("the flush");
+    let mut all = [user(1), user(2), user(3)];
+    all.sort_by_key(|user| user.0);
+    assert_eq!(profiles.after(None, 10).expect("a page"), all);
+    assert_eq!(profiles.after(None, 2).expect("a page"), all[..2]);
+    assert_eq!(profiles.after(Some(all[1]), 2).expect("a page"), all[2..]);
 }
 
 fn profiles_and_position_become_durable_together(path: &Path, open: Open<'_>) {

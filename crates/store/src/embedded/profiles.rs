@@ -5,6 +5,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    ops::Bound,
     path::{Path, PathBuf},
     sync::Arc,
     thread::JoinHandle,
@@ -143,6 +144,10 @@ impl<P: Serialize + DeserializeOwned + Send + Sync + 'static> Profiles<P> for Em
 
     fn len(&self) -> u64 {
         self.shared.len()
+    }
+
+    fn after(&self, after: Option<UserKey>, limit: usize) -> Result<Vec<UserKey>> {
+        self.shared.after(after, limit)
     }
 
     fn recent(&self, limit: usize) -> Vec<UserKey> {
@@ -308,6 +313,23 @@ impl<P: Serialize + DeserializeOwned + Send + Sync> Shared<P> {
         batch.insert(&self.keyspace, META, on_disk.bytes());
         guarded(STORE, &self.folder, || batch.commit())?;
         Ok((on_disk, sizes))
+    }
+
+    fn after(&self, after: Option<UserKey>, limit: usize) -> Result<Vec<UserKey>> {
+        let from = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.0));
+        guarded(STORE, &self.folder, || {
+            let mut users = Vec::new();
+            for row in self.keyspace.range::<[u8; 16], _>((from, Bound::Unbounded)) {
+                if users.len() == limit {
+                    break;
+                }
+                // The position's own key is shorter.
+                if let Ok(key) = <[u8; 16]>::try_from(&row.key()?[..]) {
+                    users.push(UserKey(key));
+                }
+            }
+            Ok(users)
+        })
     }
 
     fn erase(&self, user: UserKey) -> Result<bool> {

@@ -1,0 +1,70 @@
+//! Slates for many shoppers at once, on the threads that step back before those that answer.
+
+use std::sync::Arc;
+
+use domain::{PlacementId, Query, Slate, UserKey};
+use features::segments::Activity;
+use rayon::prelude::*;
+use serve::{Policy, Shopper, Snapshot};
+use store::StoreError;
+
+use super::{Engine, slates};
+
+/// For whom, and what.
+pub struct BatchOf {
+    pub placement: PlacementId,
+    pub n: usize,
+    /// The shop's own, or how active somebody is: new, casual, frequent.
+    pub segment: Option<String>,
+    /// As the caller names them.
+    pub shoppers: Vec<(String, UserKey)>,
+}
+
+impl Engine {
+    /// A page of those whom the shop knows, by pseudonym, and the one to go on after.
+    #[expect(clippy::type_complexity, reason = "a page and its bookmark")]
+    pub fn shoppers_after(
+        &self,
+        after: Option<UserKey>,
+        limit: usize,
+    ) -> Result<(Vec<(String, UserKey)>, Option<UserKey>), StoreError> {
+        if after.is_none() {
+            // Those whose profiles are in memory alone belong to the first page's order too.
+            self.stores.profiles.flush()?;
+        }
+        let users = self.stores.profiles.after(after, limit)?;
+        let next = users.last().copied().filter(|_| users.len() == limit);
+        Ok((users.into_iter().map(|user| (user.to_string(), user)).collect(), next))
+    }
+
+    /// Slates in the order of the shoppers, less those who are not in the segment. Nothing is recorded: they are not shown yet.
+    pub fn batch(&self, of: &BatchOf) -> (Vec<(String, Slate)>, Arc<Snapshot>) {
+        let snapshot = self.snapshot();
+        let slate = |(name, user): &(String, UserKey)| {
+            let mut query = Query::of_user(of.placement.clone(), *user, of.n, self.now());
+            self.add_segments(&snapshot, &mut query);
+            let shopper = Shopper::read(&*self.stores.profiles, Some(*user), None);
+            if of.segment.as_ref().is_some_and(|segment| !self.is_in(*user, &shopper, segment)) {
+                return None;
+            }
+            let policy = Policy { exploration: None, ..self.policy(&query) };
+            Some((name.clone(), serve::recommend(&snapshot, &shopper, &query, policy, slates::new_id())))
+        };
+        let made = self.background.reading.install(|| of.shoppers.par_iter().filter_map(slate).collect());
+        (made, snapshot)
+    }
+
+    fn is_in(&self, user: UserKey, shopper: &Shopper, segment: &str) -> bool {
+        let activity = shopper.profile().map_or(Activity::New, |profile| Activity::of(profile.n_interactions()));
+        if activity.as_str() == segment {
+            return true;
+        }
+        match self.stores.users.get(user) {
+            Ok(traits) => traits.and_then(|traits| traits.segment).as_deref() == Some(segment),
+            Err(error) => {
+                tracing::warn!(%error, "a user's segment is unreadable; they are passed over");
+                false
+            }
+        }
+    }
+}
