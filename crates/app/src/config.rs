@@ -9,6 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use domain::{Announced, Currency, Money, Occasion, Shop, calendar::Window};
+use experiment::contents::Chooser;
 use insight::queries::MARKS_MAX;
 use privacy::ConsentPolicy;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -96,6 +97,7 @@ pub struct Serve {
     pub hide_duplicates: bool,
     pub explore_share: f32,
     pub explore_times: u32,
+    pub content_policy: Chooser,
     pub trace_days: u32,
     pub plans: PathBuf,
 }

@@ -3,6 +3,7 @@
 mod background;
 mod batch;
 mod content;
+mod contents;
 mod impressions;
 mod listings;
 mod newcomers;
@@ -26,6 +27,7 @@ use anyhow::{Context, bail};
 use arc_swap::ArcSwap;
 use collect::{Batch, Collector, Incoming, Projector, Setup, Verdicts};
 use domain::{Channel, ModelVersion, Product, ProductId, Recorded, Shop, Timestamp, UserKey};
+use experiment::contents::LiveContents;
 use features::Profile;
 use insight::{LiveQueries, LiveTally, Tally, queries};
 use parking_lot::Mutex;
@@ -44,12 +46,13 @@ use crate::{
 };
 pub use batch::BatchOf;
 pub use content::ContentStatus;
+pub use contents::Chosen;
 pub use impressions::Impressions;
 pub use reviews::{Served, encoder};
 pub use rules::{Published, etag};
 pub use scorers::Brought;
 pub use search::Searched;
-pub use slates::{Ask, Made};
+pub use slates::{Ask, ContentSlate, Made};
 pub use training::TrainRequest;
 
 /// Events that a slow reader of the live stream may lag behind before it misses some.
@@ -87,6 +90,8 @@ pub struct Engine {
     plan_folder: plans::PlanFolder,
     rules: rules::RuleBook,
     traces: traces::Traces,
+    contents: contents::Contents,
+    content_log: Arc<LiveContents>,
     started: Instant,
     stop: watch::Sender<bool>,
     /// Keeps the folder's lock; dropped last.
@@ -116,11 +121,14 @@ impl Engine {
 
         let tally = Arc::new(LiveTally::open(shop.clone(), &*stores.log, &*stores.settings)?);
         let queries = Arc::new(LiveQueries::open(&shop, &*stores.log, &*stores.settings)?);
+        let chooser = config.serve.content_policy;
+        let content_log = Arc::new(LiveContents::open(&shop, chooser, &*stores.log, &*stores.settings)?);
         let projector = Arc::new(Projector::new(stores.profiles.clone()));
         let live = Arc::new(Live::new());
         stores.log.follow(projector.clone());
         stores.log.follow(tally.clone());
         stores.log.follow(queries.clone());
+        stores.log.follow(content_log.clone());
         stores.log.follow(live.clone());
         let behind = stores.log.head().0.saturating_sub(projector.folded().0);
         if behind > 0 {
@@ -159,6 +167,8 @@ impl Engine {
             search: search::Search::new(config.language())?,
             plan_folder: plans::PlanFolder::new(config.plans()),
             rules: rules::RuleBook::open(&*stores.settings)?,
+            contents: contents::Contents::open(&*stores.settings)?,
+            content_log,
             traces: traces::Traces::new(config.traces(), config.serve.trace_days),
             started: Instant::now(),
             stop: watch::Sender::new(false),
@@ -439,6 +449,7 @@ impl Engine {
     pub fn save(&self) -> Result<(), StoreError> {
         self.tally.save(&*self.stores.settings)?;
         self.queries.save(&*self.stores.settings)?;
+        self.content_log.save(&*self.stores.settings)?;
         self.save_ledger()?;
         self.stores.profiles.flush()
     }

@@ -4,6 +4,7 @@ pub mod accept;
 mod assets;
 mod batch;
 mod catalog;
+mod contents;
 mod events;
 mod extract;
 mod health;
@@ -55,6 +56,11 @@ use problem::{Code, Problem};
         recommend::simple,
         recommend::rich,
         batch::post,
+        contents::list,
+        contents::post,
+        contents::get,
+        contents::put,
+        contents::delete,
         traces::get,
         pages::get,
         pages::plans,
@@ -119,6 +125,8 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .route("/api/recommendations", get(recommend::simple))
         .route("/v1/recommendations", post(recommend::rich))
         .route("/v1/recommendations/{id}/trace", get(traces::get))
+        .route("/v1/content", get(contents::list).post(contents::post))
+        .route("/v1/content/{id}", get(contents::get).put(contents::put).delete(contents::delete))
         .route("/v1/batch", post(batch::post))
         .route("/v1/pages/{page}", get(pages::get))
         .route("/v1/plans", get(pages::plans))

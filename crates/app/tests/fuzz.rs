@@ -223,6 +223,11 @@ fn seeds(operation: &Operation) -> Vec<Value> {
             json!({ "action": { "kind": "pin", "product_ids": ["p1", "p2"], "position": 1 } }),
             json!({ "where": "price > 1", "action": { "kind": "cap", "attribute": "attributes.color", "max": 2 } }),
         ],
+        ("POST", "/v1/content") | ("PUT", "/v1/content/{id}") => vec![json!({
+            "content_id": "c1", "kind": "banner", "title": { "es": "Cyber Wow", "en": "Cyber Wow" }, "body": { "es": "Hasta" },
+            "image_link": "https://x/i.jpg", "link": "/ofertas", "target": { "placements": ["home"] },
+            "budget": { "impressions": 1000, "clicks": 10, "per_user_per_day": 3 }, "priority": 5, "active": true
+        })],
         ("POST", "/v1/batch") => vec![
             json!({ "placement": "email", "n": 3, "user_ids": ["u1", "u2"], "segment": "new", "locale": "en" }),
             json!({ "after": "~00000000000000000000000000000000", "limit": 3 }),

@@ -436,6 +436,7 @@ fn read_details(fields: &Fields, kind: EventKind) -> Result<Details, Refusal> {
         list_id: fields.text(&["list_id", "listId", "item_list_id"])?,
         cart_id: fields.text(&["cart_id", "cartId"])?,
         promotion_id: fields.text(&["promotion_id", "promotionId"])?,
+        propensity: read_propensity(fields)?,
         coupon: fields.text(&["coupon", "coupon_id", "couponId"])?,
         checkout_step: fields.text(&["checkout_step", "step"])?,
         page: fields.text(&["page", "url", "page_location"])?.or(page_url.map(str::to_owned)),
@@ -453,6 +454,15 @@ fn read_results(fields: &Fields) -> Result<Option<u32>, Refusal> {
             Err(Refusal::out_of_range("results", n, "a number of products"))
         }
         n => Ok(n.map(|n| n as u32)),
+    }
+}
+
+fn read_propensity(fields: &Fields) -> Result<Option<f32>, Refusal> {
+    match fields.number(&["propensity"])? {
+        Some(p) if !(p > 0.0 && p <= 1.0) => {
+            Err(Refusal::out_of_range("propensity", p, "a probability above 0 and up to 1"))
+        }
+        p => Ok(p.map(|p| p as f32)),
     }
 }
 

@@ -324,6 +324,9 @@ pub struct Details {
     pub cart_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promotion_id: Option<String>,
+    /// The probability with which the promotion was chosen to be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub propensity: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub coupon: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -89,7 +89,9 @@ pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &m
         |item: &&mut SlateItem| matches!(item.source, Source::Content | Source::Exploration) || is_new(item);
     for item in items.iter_mut().filter(by_content) {
         let seeds = view.liked(query);
-        let closest = snapshot.content.closest(&item.product_id, seeds.iter().map(|(id, _)| *id));
+        let closest = snapshot
+            .content
+            .closest(&item.product_id, seeds.iter().map(|(id, _)| *id).filter(|id| **id != item.product_id));
         item.reason = closest.map_or(Reason::ForYou, |id| Reason::Resembles { seed_product_id: id.clone() });
     }
     by_item_to_item(snapshot, view, items);

@@ -11,11 +11,19 @@
 //! items_min = 4          # a shorter row is left out
 //! n = 12
 //! fixed = true           # keeps its place; the others come after, those that suit the shopper best first
+//!
+//! [[contents]]           # banners, promotions or messages, above the rows of products
+//! name = "banner"
+//! title = { es = "", en = "" }
+//! kind = "banner"
+//! n = 1
 //! ```
 
 use std::{cell::OnceCell, collections::BTreeMap, sync::Arc};
 
-use domain::{Currency, Filters, Money, ProductId, Query, RecommendationId, Slate, Source, time::DAY};
+use domain::{
+    Currency, Filters, Money, ProductId, Query, RecommendationId, Slate, Source, content::ContentKind, time::DAY,
+};
 use features::affinity::affinity;
 use serde::Deserialize;
 
@@ -46,7 +54,18 @@ pub struct Page {
     pub name: String,
     pub description: String,
     pub rows_max: usize,
+    /// Banners, promotions and messages: they stand above the products.
+    pub contents: Vec<ContentRow>,
     pub rows: Vec<Row>,
+}
+
+/// A place for contents.
+#[derive(Debug, Clone)]
+pub struct ContentRow {
+    pub name: String,
+    pub title: Title,
+    pub kind: ContentKind,
+    pub n: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -96,6 +115,17 @@ struct File {
     description: String,
     rows_max: usize,
     rows: Vec<RowEntry>,
+    #[serde(default)]
+    contents: Vec<ContentEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContentEntry {
+    name: String,
+    title: Title,
+    kind: ContentKind,
+    n: usize,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +179,15 @@ impl Page {
             Ok(Row { name, title, plan, about, items_min, n, fixed, bundle })
         };
         let rows = file.rows.into_iter().map(row).collect::<Result<_, _>>()?;
-        Ok(Self { name: name.to_owned(), description: file.description, rows_max: file.rows_max, rows })
+        let content = |entry: ContentEntry| match entry.n {
+            1..=10 => {
+                let ContentEntry { name, title, kind, n } = entry;
+                Ok(ContentRow { name, title, kind, n })
+            }
+            n => Err(refused(format!("contents {:?}: n must be 1 to 10, got {n}", entry.name))),
+        };
+        let contents = file.contents.into_iter().map(content).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), description: file.description, rows_max: file.rows_max, contents, rows })
     }
 
     /// The pages that come with the program, with `own` before them.

@@ -2,12 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Channel, EventKind, Line, Query, Slate};
+use domain::{Channel, EventKind, Line, Query, RecommendationId, Slate};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use ulid::Ulid;
 
-use super::Engine;
+use super::{Chosen, Engine};
 
 /// Slates waiting to be recorded; beyond it further ones are counted and dropped rather than slow the answers.
 const WAITING_MAX: usize = 20_000;
@@ -33,6 +33,21 @@ impl Impressions {
         raw.timestamp = Some(query.now);
         raw.details.query = Some(text.trim().to_owned());
         raw.details.results = Some(u32::try_from(results).unwrap_or(u32::MAX));
+        self.push(raw)
+    }
+
+    /// A content that was shown in a place of its row, from 1; `false` when the queue is full. Showings to nobody teach nothing.
+    pub fn offer_content(&self, query: &Query, id: &RecommendationId, place: usize, chosen: &Chosen) -> bool {
+        let Chosen { content, propensity } = chosen;
+        let Some(user) = query.user else { return true };
+        let mut raw = collect::RawEvent::new(EventKind::PromotionViewed, format!("impression-{id}-{place}"));
+        raw.user_id = Some(user.to_string());
+        raw.anonymous_id = query.anonymous.map(|key| key.to_string());
+        raw.placement = Some(query.placement.to_string());
+        raw.recommendation_id = Some(id.to_string());
+        raw.timestamp = Some(query.now);
+        raw.details.promotion_id = Some(content.content_id.to_string());
+        raw.details.propensity = Some(*propensity as f32);
         self.push(raw)
     }
 

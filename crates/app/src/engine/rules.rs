@@ -88,7 +88,7 @@ impl RuleBook {
     }
 }
 
-fn read<T: DeserializeOwned>(settings: &dyn Settings, key: &str) -> Result<Option<T>, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(settings: &dyn Settings, key: &str) -> Result<Option<T>, StoreError> {
     let Some(value) = settings.get(key)? else { return Ok(None) };
     serde_json::from_value(value).map(Some).map_err(|error| StoreError::Corrupt {
         store: "settings",
@@ -97,7 +97,7 @@ fn read<T: DeserializeOwned>(settings: &dyn Settings, key: &str) -> Result<Optio
     })
 }
 
-fn write(settings: &dyn Settings, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
+pub(super) fn write(settings: &dyn Settings, key: &str, value: &impl Serialize) -> Result<(), StoreError> {
     let value = serde_json::to_value(value).expect("rules are JSON");
     settings.put(key, &value)
 }
@@ -337,7 +337,7 @@ fn no_rule(id: &RuleId) -> Problem {
     Problem::not_found(format!("no rule {id} in the draft"))
 }
 
-fn check_seen(there: &impl Serialize, seen: &str) -> ApiResult<()> {
+pub(super) fn check_seen(there: &impl Serialize, seen: &str) -> ApiResult<()> {
     let etag = etag(there);
     if seen == etag || seen == "*" {
         return Ok(());

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Instant};
 
 use domain::{Query, RecommendationId, Slate};
-use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot, Trail};
+use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot, Trail, page::Title};
 use ulid::Ulid;
 
-use super::{Engine, placement_label};
+use super::{Chosen, Engine, placement_label};
 
 /// How a slate is asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,8 +27,17 @@ pub struct Made {
 
 /// The rows of a page and the snapshot that they were made from.
 pub struct MadePage {
+    pub contents: Vec<ContentSlate>,
     pub rows: Vec<RowSlate>,
     pub snapshot: Arc<Snapshot>,
+}
+
+/// Contents in a place of a page; their events carry the id.
+pub struct ContentSlate {
+    pub name: String,
+    pub title: Title,
+    pub recommendation_id: RecommendationId,
+    pub chosen: Vec<Chosen>,
 }
 
 impl Engine {
@@ -54,12 +63,46 @@ impl Engine {
         let free_shipping_from = self.config.free_shipping_from();
         let context = PageContext { page, policy: self.policy(&query), free_shipping_from };
         let mut rows = serve::page(&snapshot, &shopper, &query, &context, new_id);
+        let contents = self.content_rows(page, &snapshot, &shopper, &query, ask);
         self.metrics.page_made(started.elapsed());
         for row in &mut rows {
             let trail = std::mem::take(&mut row.trail);
             self.shown(&query, &row.slate, trail, &snapshot, ask);
         }
-        MadePage { rows, snapshot }
+        MadePage { contents, rows, snapshot }
+    }
+
+    /// Places for which there is something to show.
+    fn content_rows(
+        &self,
+        page: &Page,
+        snapshot: &Snapshot,
+        shopper: &Shopper,
+        query: &Query,
+        ask: Ask<'_>,
+    ) -> Vec<ContentSlate> {
+        let mut rows = Vec::new();
+        for place in &page.contents {
+            let chosen = self.choose_contents(snapshot, shopper, query, place.kind, place.n);
+            if chosen.is_empty() {
+                continue;
+            }
+            let row = ContentSlate {
+                name: place.name.clone(),
+                title: place.title.clone(),
+                recommendation_id: new_id(),
+                chosen,
+            };
+            for (at, chosen) in row.chosen.iter().enumerate().filter(|_| !ask.preview) {
+                self.content_shown(query, &chosen.content);
+                let shown = || self.impressions.offer_content(query, &row.recommendation_id, at + 1, chosen);
+                if !ask.client_reports && !shown() {
+                    self.metrics.impressions_dropped.inc();
+                }
+            }
+            rows.push(row);
+        }
+        rows
     }
 
     pub(super) fn policy(&self, query: &Query) -> Policy<'_> {
@@ -89,7 +132,9 @@ impl Engine {
 
     /// The shop's own segment of a known user, read only where some rule goes by segments.
     pub(super) fn add_segments(&self, snapshot: &Snapshot, query: &mut Query) {
-        let Some(user) = query.user.filter(|_| snapshot.rules.want_segments()) else { return };
+        let Some(user) = query.user.filter(|_| snapshot.rules.want_segments() || self.contents_want_segments()) else {
+            return;
+        };
         match self.stores.users.get(user) {
             Ok(traits) => query.segments.extend(traits.and_then(|traits| traits.segment)),
             Err(error) => tracing::warn!(%error, "a user's segment is unreadable; rules for segments pass them over"),

@@ -13,7 +13,7 @@ use super::{
     problem::{Problem, Result},
     recommend::{self, Item, NoticeBody, Request},
 };
-use crate::engine::{Ask, Engine};
+use crate::engine::{Ask, Chosen, ContentSlate, Engine};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -43,11 +43,48 @@ pub struct PageQuery {
 pub struct PageAnswer {
     page: String,
     /// In the order to show them
-    rows: Vec<RowBody>,
+    #[schema(value_type = Vec<RowBody>)]
+    rows: Vec<AnyRow>,
     /// Did the shopper's own history shape any row?
     personalized: bool,
     model_version: Option<String>,
     notices: Vec<NoticeBody>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum AnyRow {
+    Products(Box<RowBody>),
+    Contents(ContentRowBody),
+}
+
+/// A place with banners, promotions or messages. Their events are `promotion_viewed` and `promotion_clicked` with `promotion_id` and the
+/// `recommendation_id`
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContentRowBody {
+    row: String,
+    /// content
+    kind: &'static str,
+    placement: String,
+    title: String,
+    title_es: String,
+    title_en: String,
+    recommendation_id: String,
+    items: Vec<ContentItem>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContentItem {
+    content_id: String,
+    title: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_link: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<String>,
+    /// The probability with which it was chosen
+    propensity: f64,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -111,7 +148,9 @@ pub async fn get(
     let personalized = made.rows.iter().any(|row| row.slate.personalized);
     let model_version = made.snapshot.models.version.as_ref().map(ToString::to_string);
     let notices = notices(&made.rows);
-    let rows = made.rows.into_iter().map(|row| body(row, &made.snapshot, language)).collect();
+    let contents = made.contents.into_iter().map(|row| AnyRow::Contents(content(row, &page.name, language)));
+    let products = made.rows.into_iter().map(|row| AnyRow::Products(Box::new(body(row, &made.snapshot, language))));
+    let rows = contents.chain(products).collect();
     Ok(Json(PageAnswer { page: page.name.clone(), rows, personalized, model_version, notices }))
 }
 
@@ -124,6 +163,28 @@ fn notices(rows: &[RowSlate]) -> Vec<NoticeBody> {
         }
     }
     all.into_iter().cloned().map(NoticeBody::from).collect()
+}
+
+fn content(row: ContentSlate, placement: &str, language: Language) -> ContentRowBody {
+    let locale = if language == Language::English { "en" } else { "es" };
+    let item = |Chosen { content, propensity }: Chosen| ContentItem {
+        title: content.title.for_locale(locale).to_owned(),
+        body: content.body.as_ref().map(|body| body.for_locale(locale).to_owned()),
+        content_id: content.content_id.into(),
+        image_link: content.image_link,
+        link: content.link,
+        propensity,
+    };
+    ContentRowBody {
+        row: row.name,
+        kind: "content",
+        placement: placement.to_owned(),
+        title: if language == Language::English { &row.title.en } else { &row.title.es }.clone(),
+        title_es: row.title.es,
+        title_en: row.title.en,
+        recommendation_id: row.recommendation_id.into(),
+        items: row.chosen.into_iter().map(item).collect(),
+    }
 }
 
 fn body(row: RowSlate, snapshot: &Snapshot, language: Language) -> RowBody {

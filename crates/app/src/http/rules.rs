@@ -22,7 +22,7 @@ use super::{
 use crate::engine::{Engine, etag};
 
 /// Who changed what is told by the key's holder only; the API knows no people yet.
-const ACTOR: &str = "api";
+pub(super) const ACTOR: &str = "api";
 const SHOPPERS: usize = 100;
 const SHOPPERS_MAX: usize = 1_000;
 
@@ -260,7 +260,7 @@ fn read(body: Value) -> Result<Rule> {
         .map_err(|error| Problem::parameter(format!("{error}; see docs/merchandising.md for rules")))
 }
 
-fn if_match(headers: &HeaderMap) -> Result<String> {
+pub(super) fn if_match(headers: &HeaderMap) -> Result<String> {
     let seen = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
     seen.map(str::to_owned).ok_or_else(|| {
         Problem::new(Code::NoIfMatch, "send If-Match with the ETag that you got, so that nobody's change is lost")
@@ -268,7 +268,7 @@ fn if_match(headers: &HeaderMap) -> Result<String> {
 }
 
 /// Work that reads stores or ranks for many shoppers, off the async threads.
-async fn working<T: Send + 'static>(
+pub(super) async fn working<T: Send + 'static>(
     engine: &Arc<Engine>,
     work: impl FnOnce(&Engine) -> Result<T> + Send + 'static,
 ) -> Result<T> {
