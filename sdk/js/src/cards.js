@@ -68,7 +68,7 @@ function card(link, ...children) {
  * @param {string | undefined} source
  * @param {string} subject
  */
-function picture(source, subject) {
+export function picture(source, subject) {
   const initial = make('span', { class: 'placeholder', part: 'placeholder', 'aria-hidden': 'true', 'data-tint': tintOf(subject) }, (subject.match(/\p{L}/u)?.[0] ?? '·').toUpperCase());
   const safe = safeLink(source);
   if (safe === null) return initial;
