@@ -11,6 +11,9 @@ import { attribute, happened } from './events';
 import { currentUser, isTracked } from './shopper';
 import { t } from './words';
 
+/** A sample shop may run on a busy laptop. */
+const TIMEOUT_MS = 5_000;
+
 /** A carousel for who shops now. */
 export function carousel(attributes: Record<string, string>): HTMLElement {
   return make('vitrina-carousel' as 'div', {
@@ -19,6 +22,7 @@ export function carousel(attributes: Record<string, string>): HTMLElement {
     cart: cartIds().join(',') || null,
     'product-url': '#/producto/{id}',
     'add-to-cart': true,
+    'timeout-ms': TIMEOUT_MS,
     ...attributes,
   });
 }
@@ -45,7 +49,7 @@ function tile(item: Item): HTMLElement {
     make(
       'a',
       { href: address.product(item.product_id) },
-      make('span', { class: 'image' }, picture(item.image_link, item.category ?? name), percent > 0 ? make('span', { class: 'badge' }, `-${percent}%`) : null),
+      make('span', { class: 'image' }, picture(item.image_link, name, item.category ?? name), percent > 0 ? make('span', { class: 'badge' }, `-${percent}%`) : null),
       make('span', { class: 'tile-name' }, name),
       prices(item.price, percent > 0 ? item.list_price : undefined),
     ),

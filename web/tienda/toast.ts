@@ -7,6 +7,9 @@ const STAYS_MS = 6_000;
 const toast = make('div', { class: 'toast', role: 'status' });
 let timer: ReturnType<typeof setTimeout> | undefined;
 
+/** What was said on one page is no news on the next. */
+addEventListener('hashchange', () => toast.replaceChildren());
+
 export function notify(text: string, link: HTMLAnchorElement | null = null): void {
   if (!toast.isConnected) document.body.append(toast);
   clearTimeout(timer);

@@ -13,15 +13,15 @@ const es = {
   sample: 'Tienda de muestra: no se cobra ni se envía nada.',
 
   shopAs: 'Comprar como',
-  visitor: 'Visitante nuevo',
-  personaHint: 'Elija quién compra y mire cómo cambia la tienda.',
+  visitor: 'Visitante',
+  personaHint: 'Elige quién compra y mira cómo cambia la tienda.',
   startOver: 'Empezar como visitante nuevo',
   userId: 'Id de usuario',
   use: 'Usar',
   recentUsers: 'Usuarios recientes',
   interactions: '{n} interacciones',
   noTracking: 'Sin seguimiento: no se registra nada',
-  privacyAsked: 'Su navegador pide no ser rastreado: no se registra nada.',
+  privacyAsked: 'Tu navegador pide no ser rastreado: no se registra nada.',
 
   heroTitle: 'Todo para tu casa, elegido para ti',
   heroText: 'Mientras más miras, mejor te conoce la tienda.',
@@ -100,7 +100,7 @@ const en: Record<Key, string> = {
   sample: 'Sample shop: nothing is charged or shipped.',
 
   shopAs: 'Shop as',
-  visitor: 'New visitor',
+  visitor: 'Visitor',
   personaHint: 'Choose who shops and see how the shop changes.',
   startOver: 'Start over as a new visitor',
   userId: 'User id',

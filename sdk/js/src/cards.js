@@ -7,7 +7,7 @@ import { make, safeLink } from './dom.js';
 /** @import { Words } from './words.js' */
 
 /** Colours of placeholders; a category always has the same. */
-const TINTS = 6;
+const TINTS = 8;
 
 /**
  * @param {Item} item
@@ -21,7 +21,7 @@ export function productCard(item, link, words) {
   const before = percent > 0 ? make('s', { part: 'list-price' }, hidden(`${words.before} `), item.list_price ?? '') : null;
   return card(
     link,
-    make('span', { class: 'image', part: 'image' }, picture(item.image_link, item.category ?? name), percent > 0 ? make('span', { class: 'badge', part: 'badge' }, `-${percent}%`) : null),
+    make('span', { class: 'image', part: 'image' }, picture(item.image_link, name, item.category ?? name), percent > 0 ? make('span', { class: 'badge', part: 'badge' }, `-${percent}%`) : null),
     make('span', { class: 'name', part: 'name' }, name),
     make('span', { class: 'prices' }, price, before),
     make('span', { class: 'reason', part: 'reason' }, item.reason.text),
@@ -35,7 +35,7 @@ export function productCard(item, link, words) {
 export function banner(item, link) {
   const box = card(
     link,
-    safeLink(item.image_link) ? make('span', { class: 'image', part: 'banner-image' }, picture(item.image_link, item.title)) : null,
+    safeLink(item.image_link) ? make('span', { class: 'image', part: 'banner-image' }, picture(item.image_link, item.title, item.content_id)) : null,
     make(
       'span',
       { class: 'banner-text' },
@@ -64,12 +64,14 @@ function card(link, ...children) {
 }
 
 /**
- * The picture, or the first letter of what it would show. The name stands beside it, so that `alt` would only say it twice.
+ * The picture, or the first letter of what it would show in the colour of its group. The name stands beside it, so that `alt` would only say
+ * it twice.
  * @param {string | undefined} source
- * @param {string} subject
+ * @param {string} name
+ * @param {string} group
  */
-export function picture(source, subject) {
-  const initial = make('span', { class: 'placeholder', part: 'placeholder', 'aria-hidden': 'true', 'data-tint': tintOf(subject) }, (subject.match(/\p{L}/u)?.[0] ?? '·').toUpperCase());
+export function picture(source, name, group) {
+  const initial = make('span', { class: 'placeholder', part: 'placeholder', 'aria-hidden': 'true', 'data-tint': tintOf(group) }, (name.match(/\p{L}/u)?.[0] ?? '·').toUpperCase());
   const safe = safeLink(source);
   if (safe === null) return initial;
   const image = make('img', { src: safe, alt: '', loading: 'lazy', decoding: 'async' });

@@ -1,4 +1,5 @@
 import { carousel, skeletons } from './carousel.js';
+import { make } from './dom.js';
 import { clickOf, impressionsOf, send } from './events.js';
 import { ask, requestOf, rowsOf } from './request.js';
 import { whenSeen } from './seen.js';
@@ -19,6 +20,7 @@ export class VitrinaCarousel extends HTMLElement {
 
   #root = this.attachShadow({ mode: 'open' });
   #slot = document.createElement('slot');
+  #boxes = make('div', { 'aria-hidden': 'true' });
   /** Of the request under way. */
   #stop = new AbortController();
   #isScheduled = false;
@@ -30,7 +32,9 @@ export class VitrinaCarousel extends HTMLElement {
     super();
     this.#root.adoptedStyleSheets = [sheet];
     // What the shop's server rendered may be parsed after the element itself.
-    this.#slot.addEventListener('slotchange', () => this.#wait());
+    this.#slot.addEventListener('slotchange', () => {
+      if (this.getAttribute('state') === 'loading') this.#wait();
+    });
   }
 
   connectedCallback() {
@@ -82,11 +86,10 @@ export class VitrinaCarousel extends HTMLElement {
 
   /** What the shop rendered, or boxes of the size of what is to come. */
   #wait() {
-    if (this.#hasContent) return;
     const rows = Number(getComputedStyle(this).getPropertyValue('--vitrina-rows')) || 1;
-    const boxes = this.childElementCount > 0 ? [] : skeletons(rows);
-    for (const box of boxes) box.setAttribute('aria-hidden', 'true');
-    this.#root.replaceChildren(this.#slot, ...boxes);
+    this.#boxes.replaceChildren(...(this.childElementCount > 0 ? [] : skeletons(rows)));
+    // A slot that is put in anew changes, which would bring us here again.
+    if (!this.#slot.isConnected) this.#root.replaceChildren(this.#slot, this.#boxes);
     this.setAttribute('state', 'loading');
   }
 

@@ -32,16 +32,16 @@ function placementRequest(settings) {
 }
 
 /**
+ * How many products each of its rows has is the page's own.
  * @param {Settings} settings
  * @param {string} page
  * @returns {Request}
  */
 function pageRequest(settings, page) {
-  const { origin, who, productIds, cart, n, locale } = settings;
+  const { origin, who, productIds, cart, locale } = settings;
   const parameters = new URLSearchParams({ .../** @type {Record<string, string>} */ (who), locale, impression: 'client' });
   if (productIds[0]) parameters.set('product_id', productIds[0]);
   if (cart.length) parameters.set('cart', cart.join(','));
-  if (n !== null) parameters.set('n', String(n));
   return { url: `${origin}/v1/pages/${encodeURIComponent(page)}?${parameters}`, method: 'GET', headers: headersOf(settings) };
 }
 

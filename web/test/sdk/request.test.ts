@@ -38,7 +38,7 @@ describe('a page', () => {
   const rows = ['trending', 'deals'].map((row) => ({ kind: 'products', row, placement: 'home', title: row, recommendation_id: row, items: [{ product_id: 'A1' }] }));
 
   it('is asked for in its address', () => {
-    const { url, method, headers } = requestOf(settings({ page: 'product', 'product-id': 'A/1', cart: 'B2,C3' }));
+    const { url, method, headers } = requestOf(settings({ page: 'product', 'product-id': 'A/1', cart: 'B2,C3', n: '8' }));
     expect([method, headers]).toEqual(['GET', {}]);
     expect(url).toBe('/v1/pages/product?anonymous_id=cookie-1&locale=es&impression=client&product_id=A%2F1&cart=B2%2CC3');
   });

@@ -50,7 +50,7 @@ function row(line: CartLine): HTMLElement {
   return make(
     'li',
     { class: 'line', 'data-product': product_id },
-    make('span', { class: 'image' }, picture(image_link ?? undefined, category ?? name)),
+    make('span', { class: 'image' }, picture(image_link ?? undefined, name, category ?? name)),
     make('a', { href: address.product(product_id) }, name),
     make('span', { class: 'line-tools' }, select, remove),
     make('b', { class: 'amount' }, price === null ? '' : show(times(price, quantity))),

@@ -9,7 +9,7 @@ import { t } from '../words';
 export async function orderPage({ id }: { id: string }): Promise<HTMLElement> {
   const order = lastOrder(id);
   if (order === null) return message(t('unknownPage'), make('a', { class: 'button', href: address.home }, t('backHome')));
-  void happened.pageViewed('order');
+  void happened.pageViewed('order-confirmation');
   const lines = order.lines.map(({ name, quantity }) => make('li', {}, `${quantity} × ${name}`));
   return make(
     'div',
@@ -23,6 +23,6 @@ export async function orderPage({ id }: { id: string }): Promise<HTMLElement> {
       make('p', { class: 'muted' }, t('orderHint')),
       make('a', { class: 'button', href: address.home }, t('keepShopping')),
     ),
-    carousel({ page: 'order' }),
+    carousel({ page: 'order-confirmation' }),
   );
 }

@@ -25,7 +25,7 @@ function crumbs({ category = [] }: Product): HTMLElement {
 }
 
 function photo({ image_link, category, name }: Product): HTMLElement {
-  const image = picture(image_link, category?.at(-1) ?? name);
+  const image = picture(image_link, name, category?.at(-1) ?? name);
   image.removeAttribute('loading');
   return make('div', { class: 'image' }, image);
 }
