@@ -16,13 +16,13 @@ demo: build ## the sample shop on http://127.0.0.1:7700
 build: web ## the release binary with the dashboard inside
 	cargo build --release --locked --bin vitrina
 
-web: web/dist/index.html ## the dashboard
+web: web/dist/index.html ## the dashboard, the storefront and the carousel
 
 web/node_modules: web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@
 
-web/dist/index.html: web/node_modules $(shell find web/src web/public web/index.html web/vite.config.ts web/tsconfig.json -type f 2>/dev/null)
+web/dist/index.html: web/node_modules $(shell find web/src web/tienda sdk/js web/public web/index.html web/vite.config.ts web/vite.sdk.config.ts web/tsconfig.json -type f 2>/dev/null)
 	cd web && npm run build
 
 test: lint unit e2e ## everything that CI runs
@@ -38,7 +38,7 @@ unit: web text-model ## unit, contract, parity, crash and API tests
 	cd web && npm test
 	cargo test --workspace --locked
 
-e2e: web ## the dashboard in a real Chromium, against a real server with the sample shop
+e2e: web ## the dashboard, the storefront and the carousel in a real Chromium, against a real server with the sample shop
 	scripts/e2e
 
 deny: ## licences, advisories, sources of dependencies

@@ -8,7 +8,9 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     target: 'es2022',
+    rollupOptions: { input: { dashboard: 'index.html', tienda: 'tienda/index.html' } },
   },
-  server: { proxy: { '/v1': 'http://127.0.0.1:7700' } },
+  // The storefront uses the carousel from sdk/js beside this folder.
+  server: { proxy: { '/v1': 'http://127.0.0.1:7700' }, fs: { allow: ['..'] } },
   test: { include: ['test/**/*.test.ts'] },
 });

@@ -1,5 +1,6 @@
 // What the tests need of a running server: its answers, and events to send it.
 
+import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type APIRequestContext, type ConsoleMessage, type Page } from '@playwright/test';
 
 import type { Profile, RecentUser, ReviewsState, Slate, Status } from '../src/api/wire';
@@ -135,4 +136,31 @@ export async function openReport(page: Page, name: PageName, details = ''): Prom
   await expect(page.locator('main h2').first()).toBeVisible();
   // A server that just started reads its catalogue first.
   await expect(page.locator('main .bones')).toHaveCount(0, { timeout: 20_000 });
+}
+
+const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+
+/** What axe says against the page as it is now. */
+export async function violations(page: Page): Promise<unknown[]> {
+  const found = await new AxeBuilder({ page }).withTags(LEVELS).analyze();
+  return found.violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.target) }));
+}
+
+/** Adds up how far things move that nobody touched, as Cumulative Layout Shift does; to be called before the page is opened. */
+export async function watchLayout(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const shifts = window as unknown as { shifted: number };
+    shifts.shifted = 0;
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as (PerformanceEntry & { value: number; hadRecentInput: boolean })[]) {
+        if (!entry.hadRecentInput) shifts.shifted += entry.value;
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+}
+
+export async function layoutShift(page: Page): Promise<number> {
+  // Shifts are told after the frame in which they happened.
+  await page.waitForTimeout(200);
+  return page.evaluate(() => (window as unknown as { shifted: number }).shifted);
 }
