@@ -40,6 +40,9 @@ pub struct Server {
     pub addr: SocketAddr,
     pub data: PathBuf,
     pub api_keys: Vec<String>,
+    pub public_keys: Vec<String>,
+    pub origins: Vec<String>,
+    pub storefront: bool,
     pub connections_max: usize,
     pub header_timeout_ms: u64,
     pub body_timeout_ms: u64,
@@ -54,6 +57,7 @@ impl std::fmt::Debug for Server {
             .field("addr", &self.addr)
             .field("data", &self.data)
             .field("api_keys", &self.api_keys.len())
+            .field("public_keys", &self.public_keys.len())
             .finish_non_exhaustive()
     }
 }
@@ -208,8 +212,20 @@ impl Config {
                 self.server.addr
             );
         }
-        if self.server.api_keys.iter().any(|key| key.len() < 16) {
-            bail!("server.api_keys has a key of fewer than 16 characters; make one with `openssl rand -hex 16`");
+        if self.server.api_keys.iter().chain(&self.server.public_keys).any(|key| key.len() < 16) {
+            bail!(
+                "server.api_keys or server.public_keys has a key of fewer than 16 characters; make one with `openssl rand -hex 16`"
+            );
+        }
+        if self.server.public_keys.iter().any(|key| self.server.api_keys.contains(key)) {
+            bail!("server.public_keys has a key of server.api_keys, which everybody could read then; make another one");
+        }
+        let is_origin = |origin: &String| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+        };
+        if let Some(wrong) = self.server.origins.iter().find(|origin| !is_origin(origin)) {
+            bail!("server.origins has {wrong:?}; write scheme and host alone, such as https://tienda.pe");
         }
         if !(0.0..=2.0).contains(&self.train.gate_ratio) {
             bail!("train.gate_ratio must be 0 to 2, got {}", self.train.gate_ratio);

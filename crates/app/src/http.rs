@@ -35,9 +35,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
+use domain::Filter;
 use futures::StreamExt;
 use subtle::ConstantTimeEq;
-use tower_http::{catch_panic::CatchPanicLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, cors::CorsLayer, limit::RequestBodyLimitLayer, timeout::RequestBodyTimeoutLayer,
+};
 use utoipa::OpenApi;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -170,6 +173,7 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(Code::MethodNotAllowed, "see /docs for what each path answers to")
         })
+        .layer(cors(&server.origins))
         .layer(RequestBodyLimitLayer::new(server.body_bytes_max))
         .layer(middleware::from_fn_with_state(server.body_bytes_max, refuse_large))
         .layer(RequestBodyTimeoutLayer::new(Duration::from_millis(server.body_timeout_ms)))
@@ -180,36 +184,108 @@ pub fn router(engine: Arc<Engine>) -> Router {
         .with_state(engine)
 }
 
+/// Pages of these origins may call; none where none is named.
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    const HOUR: Duration = Duration::from_secs(3_600);
+    let headers = [header::CONTENT_TYPE, HeaderName::from_static("x-api-key")];
+    CorsLayer::new()
+        .allow_origin(origins)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(headers)
+        .max_age(HOUR)
+}
+
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = ApiDoc::openapi();
     document.info.version = env!("CARGO_PKG_VERSION").to_owned();
     document
 }
 
-async fn page_or_problem(request: Request) -> Response {
-    if request.method() == Method::GET && assets::has(request.uri().path()) {
-        return assets::serve(request.uri().clone()).await;
+async fn page_or_problem(State(engine): State<Arc<Engine>>, request: Request) -> Response {
+    if request.method() == Method::GET && assets::has(request.uri().path(), engine.config.server.storefront) {
+        return assets::serve(request.uri().path());
     }
     Problem::not_found(format!("{} {}; see /docs for every path", request.method(), request.uri().path()))
         .into_response()
 }
 
+/// Who asks: the shop's own machines, or a browser with a key that everybody can read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Caller {
+    Shop,
+    Browser,
+}
+
+/// What a browser may ask: slates for its own visitor, what is sold, and to be heard.
+const PUBLIC: [(Method, &str); 5] = [
+    (Method::POST, "/v1/recommendations"),
+    (Method::GET, "/v1/pages/{page}"),
+    (Method::GET, "/v1/search"),
+    (Method::GET, "/v1/products/{id}"),
+    (Method::POST, "/v1/events"),
+];
+
+impl Caller {
+    /// A key that everybody can read must not show what a customer looked at: whoever knows an id could ask.
+    fn may_ask_for(self, user_id: Option<&str>) -> problem::Result<()> {
+        match (self, user_id) {
+            (Self::Browser, Some(_)) => Err(Problem::new(
+                Code::Forbidden,
+                "a public key asks for anonymous visitors alone; leave user_id out and send anonymous_id, or ask from the shop's server",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Caller {
+    fn is_the_shop(self, field: &str) -> problem::Result<()> {
+        let refused =
+            || Problem::new(Code::Forbidden, format!("a public key can't send {field}; ask from the shop's server"));
+        if self == Self::Shop { Ok(()) } else { Err(refused()) }
+    }
+
+    /// What products cost the shop could be found out by filters.
+    fn may_filter_by(self, condition: Option<&Filter>) -> problem::Result<()> {
+        match condition.is_some_and(Filter::reads_cost) {
+            true => self.is_the_shop("a condition on costs or margins"),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Asks for a key where the configuration names any. Compared in constant time, so that timing tells nothing.
-async fn require_key(State(engine): State<Arc<Engine>>, request: Request, next: Next) -> Response {
-    let keys = &engine.config.server.api_keys;
+async fn require_key(State(engine): State<Arc<Engine>>, mut request: Request, next: Next) -> Response {
+    let (keys, public_keys) = (&engine.config.server.api_keys, &engine.config.server.public_keys);
     if keys.is_empty() {
+        request.extensions_mut().insert(Caller::Shop);
         return next.run(request).await;
     }
     let headers = request.headers();
     let bearer =
         headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| v.strip_prefix("Bearer "));
     let given = bearer.or_else(|| headers.get("x-api-key").and_then(|v| v.to_str().ok())).unwrap_or_default();
-    let known = keys.iter().fold(false, |known, key| known | bool::from(key.as_bytes().ct_eq(given.as_bytes())));
-    if known {
-        next.run(request).await
-    } else {
-        Problem::new(Code::Unauthorized, "send `Authorization: Bearer KEY` or `X-API-Key: KEY`").into_response()
-    }
+    let is_one_of = |keys: &[String]| {
+        keys.iter().fold(false, |known, key| known | bool::from(key.as_bytes().ct_eq(given.as_bytes())))
+    };
+    let (is_shop, is_browser) = (is_one_of(keys), is_one_of(public_keys));
+    let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let is_public = PUBLIC.iter().any(|(method, route)| request.method() == method && path == Some(route));
+    let caller = match (is_shop, is_browser) {
+        (true, _) => Caller::Shop,
+        (false, true) if is_public => Caller::Browser,
+        (false, true) => {
+            return Problem::new(Code::Forbidden, "a public key can't do this; use one of server.api_keys")
+                .into_response();
+        }
+        (false, false) => {
+            return Problem::new(Code::Unauthorized, "send `Authorization: Bearer KEY` or `X-API-Key: KEY`")
+                .into_response();
+        }
+    };
+    request.extensions_mut().insert(caller);
+    next.run(request).await
 }
 
 /// A body that is announced as too large is read and thrown away before the refusal, within bounds: a client that is

@@ -304,3 +304,127 @@ fn a_batch_has_the_slates_of_the_api_and_goes_on_where_it_stopped() {
     seen.dedup();
     assert_eq!((n, seen.len()), (20, 20));
 }
+
+#[test]
+fn a_public_key_gets_slates_of_visitors_and_nothing_that_is_the_shops() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = [
+        ("VITRINA__SERVER__API_KEYS", r#"["la-clave-de-la-tienda"]"#),
+        ("VITRINA__SERVER__PUBLIC_KEYS", r#"["la-clave-publica-x"]"#),
+        ("VITRINA__SERVER__ORIGINS", r#"["https://tienda.pe"]"#),
+    ];
+    let server = Server::start_with(folder.path(), &keys);
+    let ask = |key: &str, method: &str, path: &str, body: &Value| {
+        let request = ureq::http::Request::builder().method(method).uri(server.url(path)).header("X-API-Key", key);
+        let mut answer = common::agent().run(request.body(body.to_string()).unwrap()).unwrap();
+        let text = answer.body_mut().read_to_string().unwrap();
+        (answer.status().as_u16(), serde_json::from_str::<Value>(&text).unwrap_or(Value::Null))
+    };
+    let product = json!({ "product_id": "p1", "name": "Taza", "price": 10, "cost_of_goods_sold": 4 });
+    assert_eq!(ask("la-clave-de-la-tienda", "PUT", "/v1/products", &product).0, 200);
+    let public = |method: &str, path: &str, body: Value| ask("la-clave-publica-x", method, path, &body);
+    assert_eq!(public("POST", "/v1/recommendations", json!({ "anonymous_id": "cookie" })).0, 200);
+    assert_eq!(public("GET", "/v1/pages/home?anonymous_id=cookie", json!({})).0, 200);
+    let (status, told) = public("GET", "/v1/products/p1", json!({}));
+    assert_eq!(
+        (status, &told["price"], &told["cost_of_goods_sold"]),
+        (200, &json!("10.00 PEN"), &Value::Null),
+        "{told}"
+    );
+    for (method, path, body) in [
+        ("POST", "/v1/recommendations", json!({ "user_id": "u1" })),
+        ("POST", "/v1/recommendations", json!({ "anonymous_id": "c", "filters": { "where": "margin_percent > 50" } })),
+        ("POST", "/v1/recommendations", json!({ "anonymous_id": "c", "preview": true, "plan": "" })),
+        ("GET", "/v1/pages/home?user_id=u1", json!({})),
+        ("GET", "/v1/search?q=taza&user_id=u1", json!({})),
+        ("GET", "/v1/users/u1", json!({})),
+        ("GET", "/v1/rules", json!({})),
+        ("PUT", "/v1/products", product.clone()),
+        ("DELETE", "/v1/products/p1", json!({})),
+        ("POST", "/v1/batch", json!({ "limit": 1 })),
+    ] {
+        assert_eq!(public(method, path, body.clone()).0, 403, "{method} {path} {body}");
+    }
+    assert_eq!(ask("no-such-key-at-all", "GET", "/v1/pages/home", &json!({})).0, 401);
+
+    // A browser asks before it sends a key; pages of other origins are not let in.
+    let preflight = |origin: &str| {
+        let request = ureq::http::Request::builder().method("OPTIONS").uri(server.url("/v1/recommendations"));
+        let request = request.header("Origin", origin).header("Access-Control-Request-Method", "POST");
+        let request = request.header("Access-Control-Request-Headers", "x-api-key");
+        let answer = common::agent().run(request.body(String::new()).unwrap()).unwrap();
+        answer.headers().get("access-control-allow-origin").map(|origin| origin.to_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        (preflight("https://tienda.pe").as_deref(), preflight("https://otra.pe")),
+        (Some("https://tienda.pe"), None)
+    );
+    assert_eq!(server.send("GET", "/tienda", b"").status, 404, "a shop in production has its own storefront");
+}
+
+#[test]
+fn contents_are_shown_within_their_targets_and_budgets_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    let banner = |id: &str, more: Value| {
+        let mut content = json!({ "content_id": id, "kind": "banner", "title": { "es": id, "en": format!("{id} (en)") },
+            "image_link": "/b.jpg", "link": "/ofertas" });
+        content.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        send(&server, "POST", "/v1/content", None, &content).0
+    };
+    assert_eq!(banner("cyber", json!({ "budget": { "per_user_per_day": 1 } })), 201);
+    assert_eq!(banner("cyber", json!({})), 409);
+    assert_eq!(banner("vip", json!({ "target": { "segments": ["vip"] } })), 201);
+    assert_eq!(banner("apagado", json!({ "active": false })), 201);
+    assert_eq!(banner("mal", json!({ "link": "javascript:alert(1)" })), 400);
+    server.call("PUT", "/v1/users", &json!({ "user_id": "u2", "segment": "vip" }));
+    let shown = |user: &str, more: &str| -> Vec<(String, f64, String)> {
+        let page = server.get(&format!("/v1/pages/home?user_id={user}&locale=en{more}"));
+        let rows = page["rows"].as_array().unwrap().iter().filter(|row| row["kind"] == "content");
+        rows.flat_map(|row| {
+            let id = row["recommendation_id"].as_str().unwrap().to_owned();
+            let item = move |item: &Value| {
+                (item["title"].as_str().unwrap().to_owned(), item["propensity"].as_f64().unwrap(), id.clone())
+            };
+            row["items"].as_array().unwrap().iter().map(item).collect::<Vec<_>>()
+        })
+        .collect()
+    };
+    let titles = |shown: &[(String, f64, String)]| {
+        let mut titles: Vec<String> = shown.iter().map(|(title, ..)| title.clone()).collect();
+        titles.sort();
+        titles
+    };
+    assert_eq!(titles(&shown("u1", "&preview=true")), ["cyber (en)"]);
+    let first = shown("u2", "");
+    assert_eq!(titles(&first), ["cyber (en)", "vip (en)"]);
+    assert!(first.iter().all(|(_, propensity, _)| *propensity > 0.0 && *propensity <= 1.0));
+    assert_eq!(titles(&shown("u2", "")), ["vip (en)"], "cyber was shown once today");
+    // Seen by the page itself: the same message twice counts once.
+    let (_, _, choice) = &shown("u3", "&impression=client")[0];
+    let event = |kind: &str, id: &str| {
+        json!({ "message_id": id, "event": kind, "user_id": "u3", "placement": "home",
+        "recommendation_id": choice, "promotion_id": "cyber" })
+    };
+    let seen = event("promotion_viewed", &format!("impression-{choice}-1"));
+    server.post("/v1/events", &json!([seen, seen, event("promotion_clicked", "c1")]));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let list = server.get("/v1/content");
+        let of = |id: &str| {
+            list["data"].as_array().unwrap().iter().find(|content| content["content_id"] == id).unwrap().clone()
+        };
+        if (of("cyber")["impressions"].as_u64(), of("vip")["impressions"].as_u64()) == (Some(2), Some(2)) {
+            assert_eq!((of("cyber")["clicks"].as_u64(), of("apagado")["impressions"].as_u64()), (Some(1), Some(0)));
+            break;
+        }
+        assert!(Instant::now() < deadline, "{list}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // Counts are folded from the log, so a crash loses none.
+    server.kill();
+    let server = Server::start(folder.path());
+    let list = server.get("/v1/content");
+    assert_eq!(list["data"][0]["impressions"], 2, "{list}");
+}

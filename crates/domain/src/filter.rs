@@ -59,7 +59,12 @@ impl Filter {
 
     /// May the answer for one and the same product change as time goes by?
     pub fn depends_on_time(&self) -> bool {
-        self.condition.depends_on_time()
+        self.condition.reads(|field| field == NumberField::AgeDays)
+    }
+
+    /// Does it go by what products cost the shop, which only the shop may know?
+    pub fn reads_cost(&self) -> bool {
+        self.condition.reads(|field| matches!(field, NumberField::Cost(_) | NumberField::MarginPercent))
     }
 }
 
@@ -140,12 +145,13 @@ enum Comparison {
 }
 
 impl Condition {
-    fn depends_on_time(&self) -> bool {
+    /// Does any part ask a number of this kind?
+    fn reads(&self, is_one: impl Fn(NumberField) -> bool + Copy) -> bool {
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::depends_on_time),
-            Self::Not(part) => part.depends_on_time(),
-            Self::NumberIs(field, ..) => *field == NumberField::AgeDays,
-            Self::TextIn(..) | Self::TextKnown(_) | Self::NumberKnown(_) | Self::Available => false,
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.reads(is_one)),
+            Self::Not(part) => part.reads(is_one),
+            Self::NumberIs(field, ..) | Self::NumberKnown(field) => is_one(*field),
+            Self::TextIn(..) | Self::TextKnown(_) | Self::Available => false,
         }
     }
 
@@ -284,6 +290,14 @@ mod tests {
         assert!(admits("not price < 1000000") && admits("stock != 0") && admits(r#"seller != "x""#));
         let dollars = Filter::parse("price > 0", Currency::USD).unwrap();
         assert!(!dollars.admits(&shoe(), Timestamp::from_micros(0)), "soles are no dollars");
+    }
+
+    #[test]
+    fn a_filter_tells_what_it_goes_by() {
+        let parse = |text: &str| Filter::parse(text, Currency::PEN).unwrap();
+        assert!(parse("stock > 1 or not (age_days < 3)").depends_on_time() && !parse("stock > 1").depends_on_time());
+        assert!(parse("not margin_percent > 3").reads_cost() && parse("cost_of_goods_sold is null").reads_cost());
+        assert!(!parse("price > 1 and brand = 'margin_percent'").reads_cost());
     }
 
     #[test]

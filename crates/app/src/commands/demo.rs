@@ -48,6 +48,7 @@ pub fn run(mut config: Config, speed: f64, source: &Path) -> anyhow::Result<()> 
     }
     // The data's own money and clock; names and reasons stay in the configured language.
     config.shop.name = "demo".to_owned();
+    config.server.storefront = true;
     config.shop.currency = domain::Currency::GBP;
     config.shop.time_zone = "Europe/London".to_owned();
     if config.train.models == [train::auto::NAME] {

@@ -1,7 +1,7 @@
-//! The dashboard, compiled into the binary.
+//! The dashboard, the carousel and the sample storefront, compiled into the binary.
 
 use axum::{
-    http::{HeaderValue, StatusCode, Uri, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use rust_embed::Embed;
@@ -10,19 +10,34 @@ use rust_embed::Embed;
 #[folder = "$VITRINA_WEB_DIST"]
 struct Assets;
 
-/// Files by path; the page keeps what it shows behind `#`, so `/` is the only page there is.
-pub async fn serve(uri: Uri) -> Response {
-    let path = uri.path().trim_start_matches('/');
-    let file = if path.is_empty() { "index.html" } else { path };
+/// The file behind a path: the pages keep what they show behind `#`, so there are but two.
+fn file(path: &str) -> &str {
+    match path.trim_start_matches('/') {
+        "" => "index.html",
+        "tienda" | "tienda/" => "tienda/index.html",
+        path => path,
+    }
+}
+
+pub fn serve(path: &str) -> Response {
+    let file = file(path);
     let Some(asset) = Assets::get(file) else { return (StatusCode::NOT_FOUND).into_response() };
     // Vite names its files by content, so they never change; the page that names them must be fresh.
     let cache = if file.starts_with("assets/") { "public, max-age=31536000, immutable" } else { "no-cache" };
     let mime = HeaderValue::from_str(asset.metadata.mimetype())
         .unwrap_or(HeaderValue::from_static("application/octet-stream"));
-    ([(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, HeaderValue::from_static(cache))], asset.data)
-        .into_response()
+    let mut response =
+        ([(header::CONTENT_TYPE, mime), (header::CACHE_CONTROL, HeaderValue::from_static(cache))], asset.data)
+            .into_response();
+    // Shops load the carousel from their own pages.
+    if file.starts_with("sdk/") {
+        let any = HeaderValue::from_static("*");
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, any);
+    }
+    response
 }
 
-pub fn has(path: &str) -> bool {
-    path == "/" || Assets::get(path.trim_start_matches('/')).is_some()
+pub fn has(path: &str, storefront: bool) -> bool {
+    let file = file(path);
+    (storefront || !file.starts_with("tienda/")) && Assets::get(file).is_some()
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use domain::PlacementId;
 use serde::{Deserialize, Serialize};
 use serve::{Language, Plan, Plans, RowSlate, Snapshot};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    Caller,
     extract::{ApiPath, ApiQuery},
     problem::{Problem, Result},
     recommend::{self, Item, NoticeBody, Request},
@@ -122,9 +123,12 @@ pub struct BundleBody {
     responses((status = 200, body = PageAnswer), (status = 400, body = Problem), (status = 404, body = Problem)))]
 pub async fn get(
     State(engine): State<Arc<Engine>>,
+    Extension(caller): Extension<Caller>,
     ApiPath(name): ApiPath,
     ApiQuery(request): ApiQuery<PageQuery>,
 ) -> Result<Json<PageAnswer>> {
+    caller.may_ask_for(request.user_id.as_deref())?;
+    caller.may_filter_by(recommend::condition(request.condition.as_deref(), engine.shop.currency)?.as_ref())?;
     let plans = engine.snapshot().plans.clone();
     let page = plans.page(&name).cloned().ok_or_else(|| {
         let known: Vec<&str> = plans.pages().map(|page| page.name.as_str()).collect();

@@ -28,6 +28,7 @@ codes! {
     InvalidJson        BAD_REQUEST             "invalid_json"        "The body is not the JSON that was wanted",
     InvalidParameter   BAD_REQUEST             "invalid_parameter"   "A parameter is not what was wanted",
     Unauthorized       UNAUTHORIZED            "unauthorized"        "An API key is needed",
+    Forbidden          FORBIDDEN               "forbidden"           "This key may not do that",
     NotFound           NOT_FOUND               "not_found"           "There is no such thing",
     MethodNotAllowed   METHOD_NOT_ALLOWED      "method_not_allowed"  "This path does not answer to that method",
     Timeout            REQUEST_TIMEOUT         "timeout"             "The request did not arrive in time",

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use domain::{Availability, Currency, Money, Product, ProductId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{
+    Caller,
     extract::{ApiJson, ApiPath},
     problem::{Problem, Result},
 };
@@ -212,12 +213,18 @@ fn id(text: &str) -> Result<ProductId> {
 /// One product.
 #[utoipa::path(get, path = "/v1/products/{id}", tag = "catalogue", params(("id" = String, Path)),
     responses((status = 200, body = ProductBody), (status = 404, body = Problem)))]
-pub async fn get(State(engine): State<Arc<Engine>>, ApiPath(text): ApiPath) -> Result<Json<ProductBody>> {
+pub async fn get(
+    State(engine): State<Arc<Engine>>,
+    Extension(caller): Extension<Caller>,
+    ApiPath(text): ApiPath,
+) -> Result<Json<ProductBody>> {
     let id = id(&text)?;
     let snapshot = engine.snapshot();
     let product =
         snapshot.shelf.get(&id).ok_or_else(|| Problem::not_found(format!("no product {id} in the catalogue")))?;
-    Ok(Json(ProductBody::of(product)))
+    let mut body = ProductBody::of(product);
+    body.cost_of_goods_sold = body.cost_of_goods_sold.filter(|_| caller == Caller::Shop);
+    Ok(Json(body))
 }
 
 /// Takes a product out of the catalogue, and so out of every slate.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State, response::IntoResponse};
+use axum::{Extension, Json, extract::State, response::IntoResponse};
 use domain::{
     Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
 };
@@ -11,6 +11,7 @@ use serve::{Language, Plan, Snapshot, below_usual, reason_text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    Caller,
     extract::{ApiJson, ApiQuery},
     problem::{Problem, Result},
 };
@@ -257,7 +258,16 @@ impl From<Notice> for NoticeBody {
 /// Products for a placement, with scores, sources and reasons.
 #[utoipa::path(post, path = "/v1/recommendations", tag = "slates", request_body = Request,
     responses((status = 200, body = Answer), (status = 400, body = Problem)))]
-pub async fn rich(State(engine): State<Arc<Engine>>, ApiJson(request): ApiJson<Request>) -> Result<impl IntoResponse> {
+pub async fn rich(
+    State(engine): State<Arc<Engine>>,
+    Extension(caller): Extension<Caller>,
+    ApiJson(request): ApiJson<Request>,
+) -> Result<impl IntoResponse> {
+    caller.may_ask_for(request.user_id.as_deref())?;
+    if request.plan.is_some() {
+        caller.is_the_shop("plan")?;
+    }
+    caller.may_filter_by(condition(request.filters.condition.as_deref(), engine.shop.currency)?.as_ref())?;
     let Made { slate, snapshot } = answer(&engine, &request)?;
     let locale = request.locale.as_deref().unwrap_or(&engine.shop.locale);
     Ok(Json(body(slate, &snapshot, Language::of(locale))))

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use domain::{PlacementId, Query};
 use insight::queries::{DAYS_MAX, Kind};
 use search::QUERY_BYTES_MAX;
@@ -11,6 +11,7 @@ use serve::Language;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    Caller,
     extract::ApiQuery,
     problem::{Problem, Result},
     recommend::{self, Answer, RequestFilters},
@@ -78,9 +79,12 @@ pub struct CorrectedBody {
     responses((status = 200, body = SearchAnswer), (status = 400, body = Problem)))]
 pub async fn get(
     State(engine): State<Arc<Engine>>,
+    Extension(caller): Extension<Caller>,
     ApiQuery(request): ApiQuery<Request>,
 ) -> Result<Json<SearchAnswer>> {
+    caller.may_ask_for(request.user_id.as_deref())?;
     let (query, offset) = query(&engine, &request)?;
+    caller.may_filter_by(query.filters.condition.as_ref())?;
     engine.search_ready().await?;
     let searched = engine
         .search(&request.q, &query, offset, request.preview.unwrap_or(false))
