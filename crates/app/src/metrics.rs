@@ -45,6 +45,7 @@ pub struct Metrics {
     pub slates: Family<SlateLabels, Counter>,
     pub slate_seconds: Histogram,
     pub page_seconds: Histogram,
+    pub slate_freshness_seconds: Histogram,
     pub events: Family<OutcomeLabel, Counter>,
     pub ingest_seconds: Histogram,
     pub requests: Family<RouteLabels, Counter>,
@@ -80,6 +81,10 @@ impl Default for Metrics {
             slates: Family::default(),
             slate_seconds: latency(),
             page_seconds: latency(),
+            // From a hundredth of a second to four months.
+            slate_freshness_seconds: Histogram::new(prometheus_client::metrics::histogram::exponential_buckets(
+                0.01, 4.0, 16,
+            )),
             events: Family::default(),
             ingest_seconds: latency(),
             requests: Family::default(),
@@ -112,6 +117,12 @@ impl Default for Metrics {
             "Time to make a slate",
             Unit::Seconds,
             metrics.slate_seconds.clone(),
+        );
+        registry.register_with_unit(
+            "slate_freshness",
+            "Age of the newest event that shaped a slate",
+            Unit::Seconds,
+            metrics.slate_freshness_seconds.clone(),
         );
         registry.register_with_unit(
             "page_duration",

@@ -43,6 +43,9 @@ pub struct Product {
     pub brand: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller: Option<String>,
+    /// What variants of one product have in common: sizes and colours, as feeds have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_group_id: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Money>,
     /// The price before a discount, when there is one.
@@ -88,6 +91,7 @@ impl Product {
             categories: Vec::new(),
             brand: None,
             seller: None,
+            item_group_id: None,
             price: None,
             list_price: None,
             cost_of_goods_sold: None,

@@ -57,6 +57,8 @@ pub struct Query {
     pub exclude: Vec<ProductId>,
     /// Groups that the shopper belongs to, as the shop names them.
     pub segments: Vec<String>,
+    /// The shopper sells here under this name: own products are not recommended to them.
+    pub seller: Option<String>,
     /// How many products the slate should have.
     pub n: usize,
     pub explain: bool,
@@ -75,6 +77,7 @@ impl Query {
             filters: Filters { available: true, ..Filters::default() },
             exclude: Vec::new(),
             segments: Vec::new(),
+            seller: None,
             n,
             explain: false,
             now,

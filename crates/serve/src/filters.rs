@@ -27,6 +27,8 @@ pub(crate) struct Gate<'a> {
     disliked: FxHashSet<u32>,
     /// Of the listings of one product, the first has the place.
     groups: FxHashSet<u32>,
+    /// Of the variants of one product, too.
+    variants: FxHashSet<&'a str>,
     counts: BTreeMap<Refusal, usize>,
     /// The first products that were refused, for whoever asks why.
     refused: Vec<(u32, Refusal)>,
@@ -50,6 +52,7 @@ const PURCHASED: &str = "purchased";
 const FATIGUE: Refusal = Refusal::Named("fatigue");
 const DISLIKED_CATEGORY: Refusal = Refusal::Named("disliked_category");
 pub(crate) const DUPLICATE_LISTING: Refusal = Refusal::Named("duplicate_listing");
+const VARIANT: Refusal = Refusal::Named("variant");
 pub(crate) const CAP: Refusal = Refusal::Named("cap");
 /// Refused products whose names are kept.
 const REFUSED_MAX: usize = 1_000;
@@ -78,6 +81,7 @@ impl<'a> Gate<'a> {
             excluded: numbers(&mut query.exclude.iter()),
             disliked: numbers(&mut view.words.disliked_products.iter()),
             groups: FxHashSet::default(),
+            variants: FxHashSet::default(),
             counts: BTreeMap::new(),
             refused: Vec::new(),
             tiring: FxHashSet::default(),
@@ -98,7 +102,7 @@ impl<'a> Gate<'a> {
 
     /// For candidates that are all different.
     pub fn passes(&mut self, product: u32) -> bool {
-        let refusal = self.refusal(product).or_else(|| self.is_duplicate(product).then_some(DUPLICATE_LISTING));
+        let refusal = self.refusal(product).or_else(|| self.is_twin(product));
         if let Some(refusal) = refusal {
             self.refuse(product, refusal);
             if refusal == DISLIKED_CATEGORY || refusal == FATIGUE {
@@ -156,6 +160,7 @@ impl<'a> Gate<'a> {
         }
         match self.snapshot.product(number) {
             Some(product) if product.hidden => Some("hidden"),
+            Some(product) if self.query.seller.is_some() && product.seller == self.query.seller => Some("own_product"),
             Some(product) => self.query.filters.refuses(product, self.query.now).or_else(|| {
                 self.condition.is_some_and(|condition| !condition.admits(product, self.query.now)).then_some("plan")
             }),
@@ -181,11 +186,43 @@ impl<'a> Gate<'a> {
         self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(self.snapshot.id(number)))
     }
 
-    /// Is another listing of this product admitted? Asked last, so that only what could be shown takes the place.
-    fn is_duplicate(&mut self, number: u32) -> bool {
-        let group =
-            self.policy.hide_duplicates.then(|| self.snapshot.listings.group(self.snapshot.id(number))).flatten();
-        group.is_some_and(|group| !self.groups.insert(group))
+    /// Is another listing or another variant of this product admitted? Asked last, so that only what could be shown takes the place.
+    fn is_twin(&mut self, number: u32) -> Option<Refusal> {
+        if !self.policy.hide_duplicates {
+            return None;
+        }
+        let snapshot = self.snapshot;
+        let group = snapshot.listings.group(snapshot.id(number));
+        let variant = snapshot.product(number).and_then(|product| product.item_group_id.as_deref());
+        if group.is_some_and(|group| self.groups.contains(&group)) {
+            return Some(DUPLICATE_LISTING);
+        }
+        if variant.is_some_and(|variant| self.variants.contains(variant)) {
+            return Some(VARIANT);
+        }
+        self.groups.extend(group);
+        self.variants.extend(variant);
+        None
+    }
+
+    /// The cheapest listing of the same product that may be shown; the product itself where it is that.
+    pub fn best_offer(&mut self, number: u32) -> u32 {
+        if !self.policy.hide_duplicates {
+            return number;
+        }
+        let snapshot = self.snapshot;
+        let offers = snapshot.listings.offers(snapshot.id(number)).iter().filter_map(|id| snapshot.number(id));
+        let price = |number: u32| snapshot.product(number).filter(|product| product.is_available())?.price;
+        let Some(own) = price(number) else { return number };
+        let cheaper =
+            offers.filter_map(|other| Some((price(other).filter(|price| price.currency == own.currency)?, other)));
+        let best = cheaper
+            .filter(|(price, other)| price.minor < own.minor && self.refusal(*other).is_none())
+            .min_by_key(|(price, other)| (price.minor, *other));
+        best.map_or(number, |(_, other)| {
+            self.taken.insert(other);
+            other
+        })
     }
 
     pub fn refuse(&mut self, product: u32, refusal: Refusal) {

@@ -52,6 +52,18 @@ pub struct Policy<'a> {
     pub exploration: Option<Exploration<'a>>,
     /// Instead of the placement's own.
     pub plan: Option<&'a Plan>,
+    /// Until when the slate is of use.
+    pub deadline: Option<Deadline<'a>>,
+}
+
+/// Tells whether the time is up; asked between steps, never within one.
+#[derive(Clone, Copy)]
+pub struct Deadline<'a>(pub &'a (dyn Fn() -> bool + Sync));
+
+impl std::fmt::Debug for Deadline<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Deadline")
+    }
 }
 
 /// One slate. `shopper` is who asks (hydrated from the profiles), `id` names the answer.

@@ -81,7 +81,8 @@ pub struct Listings {
     of: Weak<Shelf>,
     /// Products of one group are one product; who is in none stands alone.
     group: FxHashMap<ProductId, u32>,
-    n_groups: usize,
+    /// By group.
+    offers: Vec<Vec<ProductId>>,
     /// Of the products that have any, in the order of their ids.
     hints: Vec<(ProductId, Vec<Hint>)>,
 }
@@ -105,7 +106,9 @@ impl Listings {
             group.iter().map(id).collect::<Vec<_>>()
         };
         let group = groups.iter().enumerate().flat_map(numbered).collect();
-        Self { of: Arc::downgrade(shelf), group, n_groups: groups.len(), hints }
+        let id = |place: &u32| products[*place as usize].product_id.clone();
+        let offers = groups.iter().map(|group| group.iter().map(id).collect()).collect();
+        Self { of: Arc::downgrade(shelf), group, offers, hints }
     }
 
     /// Was it this shelf that was read?
@@ -118,8 +121,13 @@ impl Listings {
         self.group.get(id).copied()
     }
 
+    /// All listings of a product that is listed more than once, itself among them.
+    pub fn offers(&self, id: &ProductId) -> &[ProductId] {
+        self.group(id).map_or(&[], |group| &self.offers[group as usize])
+    }
+
     pub fn n_groups(&self) -> usize {
-        self.n_groups
+        self.offers.len()
     }
 
     /// Products with hints, in the order of their ids.

@@ -210,12 +210,14 @@ pub struct Shelf {
     products: FxHashMap<ProductId, Arc<Product>>,
     /// In the catalogue's order, for a shop that has nothing else.
     order: Vec<ProductId>,
+    has_sellers: bool,
 }
 
 impl Shelf {
     pub fn new(products: Vec<Arc<Product>>) -> Self {
         let order = products.iter().map(|product| product.product_id.clone()).collect();
-        Self { products: products.into_iter().map(|p| (p.product_id.clone(), p)).collect(), order }
+        let has_sellers = products.iter().any(|product| product.seller.is_some());
+        Self { products: products.into_iter().map(|p| (p.product_id.clone(), p)).collect(), order, has_sellers }
     }
 
     pub fn get(&self, id: &ProductId) -> Option<&Arc<Product>> {
@@ -224,6 +226,11 @@ impl Shelf {
 
     pub fn is_empty(&self) -> bool {
         self.products.is_empty()
+    }
+
+    /// Does any product say who sells it?
+    pub fn has_sellers(&self) -> bool {
+        self.has_sellers
     }
 
     /// Is some product in this category, at any step of its path?

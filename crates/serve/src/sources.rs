@@ -112,6 +112,11 @@ pub(crate) fn order(plan: &Plan, view: &View) -> (Vec<Source>, Vec<Source>) {
     (leading, filling)
 }
 
+/// Is it ranked before anybody asks, so that it costs next to nothing?
+pub(crate) fn is_ready(source: Source) -> bool {
+    matches!(source, Source::Category | Source::NewArrivals | Source::Trending | Source::Popular | Source::Catalog)
+}
+
 /// What a source has for this query; `None` where it has nothing to go by.
 pub(crate) fn rung<'a>(source: Source, snapshot: &'a Snapshot, view: &'a View, query: &'a Query) -> Option<Rung<'a>> {
     use Source::*;

@@ -4,7 +4,7 @@ use domain::{Notice, ProductId, Query, RecommendationId, Slate, SlateItem, Sourc
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Exploration, Plan, Policy, SCORER_FAILED, Scorer, Snapshot, explain,
+    Deadline, Exploration, Plan, Policy, SCORER_FAILED, Scorer, Snapshot, explain,
     filters::{CAP, Gate, Refusal},
     hydrate::{self, View},
     no_text_model,
@@ -42,13 +42,19 @@ pub(crate) fn slate(
         chosen: Vec::with_capacity(query.n),
         left: Vec::new(),
         notices: view.notices.clone(),
+        deadline: policy.deadline,
+        late: Vec::new(),
     };
     walk.climb();
     if walk.is_short() && walk.gate.forgive() {
         walk.climb();
     }
     if let Some(exploration) = policy.exploration.filter(|_| plan.rerank.explore && !view.about_context) {
-        walk.explore(exploration);
+        if walk.is_late() {
+            walk.late.push("exploration");
+        } else {
+            walk.explore(exploration);
+        }
     }
     walk.include();
     walk.pin();
@@ -67,6 +73,9 @@ struct Walk<'a> {
     /// What passed the gate and found no place.
     left: Vec<Candidate>,
     notices: Vec<Notice>,
+    deadline: Option<Deadline<'a>>,
+    /// Steps that there was no time for.
+    late: Vec<&'static str>,
 }
 
 impl<'a> Walk<'a> {
@@ -81,18 +90,36 @@ impl<'a> Walk<'a> {
     /// The plan's sources lead, its fallbacks fill up in their order.
     fn climb(&mut self) {
         let (leading, filling) = sources::order(self.plan, self.view);
+        let leading = self.in_time(leading);
         self.place(&leading);
         for source in filling {
             if !self.is_short() {
                 return;
             }
-            self.place(&[source]);
+            let sources = self.in_time(vec![source]);
+            self.place(&sources);
         }
+    }
+
+    /// What there is time for: when it is late, only what is ranked already.
+    fn in_time(&mut self, sources: Vec<Source>) -> Vec<Source> {
+        if !self.is_late() {
+            return sources;
+        }
+        let (ready, late): (Vec<Source>, Vec<Source>) =
+            sources.into_iter().partition(|source| sources::is_ready(*source));
+        self.late.extend(late.into_iter().map(Source::as_str));
+        ready
+    }
+
+    fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|deadline| (deadline.0)())
     }
 
     /// Gives the places that are left to the best of what these sources find.
     fn place(&mut self, sources: &[Source]) {
         let mut pool = match sources {
+            [] => return,
             [source] => self.take(*source),
             several => self.fuse(several),
         };
@@ -134,7 +161,7 @@ impl<'a> Walk<'a> {
         while pool.len() < quota {
             let Some((number, score)) = rung.next(&self.gate, quota) else { break };
             if self.gate.admits(number) {
-                pool.push(Candidate::new(number, source, score));
+                pool.push(Candidate::new(self.gate.best_offer(number), source, score));
             }
         }
         pool
@@ -157,7 +184,7 @@ impl<'a> Walk<'a> {
                     pool[place].add(PartOf::Source(source), worth);
                 } else if self.gate.admits(number) {
                     places.insert(number, pool.len());
-                    pool.push(Candidate::new(number, source, worth));
+                    pool.push(Candidate::new(self.gate.best_offer(number), source, worth));
                 } else {
                     continue;
                 }
@@ -346,6 +373,9 @@ impl<'a> Walk<'a> {
         if snapshot.plans.get(query.placement.as_str()).is_none() {
             let detail = format!("{} has no plan of its own and got that of {}", query.placement, self.plan.name);
             notice("no_plan", detail);
+        }
+        if !self.late.is_empty() {
+            notice("late", format!("no time was left for {}; the slate is without", self.late.join(", ")));
         }
         if items.len() < query.n {
             notice("short_slate", format!("{} of {} products passed the filters", items.len(), query.n));

@@ -96,6 +96,7 @@ fn query(n: usize) -> Query {
         filters: Filters::default(),
         exclude: Vec::new(),
         segments: Vec::new(),
+        seller: None,
         n,
         explain: false,
         now: Timestamp::from_seconds(NOW),
@@ -1027,4 +1028,79 @@ fn a_placement_without_a_plan_gets_one_that_suits_and_says_so() {
     let slate = ask(&shop(ALL), &Shopper::default(), &elsewhere(page(vec![id(3)], 2)));
     assert!(slate.plan.starts_with("product@") && notice(&slate).is_some(), "{slate:?}");
     assert_eq!(notice(&ask(&shop(ALL), &Shopper::default(), &query(2))), None);
+}
+
+#[test]
+fn of_a_products_variants_and_listings_one_is_shown_the_cheapest_that_can_be_had() {
+    // The second listing of the cup costs less; the first would come first.
+    let before = market();
+    let cheaper = before.products().map(|product| {
+        let mut product = (**product).clone();
+        if product.product_id == id(2) {
+            product.price = Some(Money::new(4_790, Currency::PEN));
+        }
+        Arc::new(product)
+    });
+    let market = Arc::new(Shelf::new(cheaper.collect()));
+    let snapshot = Snapshot::new(Arc::new(ModelSet::default()), market.clone());
+    let listings = Arc::new(Listings::read(&market, Currency::PEN, Language::Spanish));
+    let snapshot = snapshot.with_listings(listings.clone());
+    let policy = Policy { hide_duplicates: true, ..Policy::default() };
+    let slate =
+        |query: &Query| recommend(&snapshot, &Shopper::default(), query, policy, RecommendationId::new("r1").unwrap());
+    let all = slate(&query(500));
+    let group = |item: &SlateItem| listings.group(&item.product_id);
+    let doubled: Vec<&SlateItem> = all.items.iter().filter(|item| group(item).is_some()).collect();
+    assert_eq!(doubled.iter().map(|item| item.product_id.clone()).collect::<Vec<_>>(), [id(2)]);
+    for item in doubled {
+        let price = |id: &ProductId| market.get(id).unwrap().price.unwrap().minor;
+        let cheapest = listings.offers(&item.product_id).iter().map(price).min().unwrap();
+        assert_eq!(price(&item.product_id), cheapest, "{item:?}");
+    }
+
+    let variants: Vec<Arc<Product>> = shelf()
+        .products()
+        .map(|product| {
+            let mut product = (**product).clone();
+            product.item_group_id =
+                Some(if product.category() == Some("Tazas") { "taza" } else { "zapato" }.to_owned());
+            // The first cup is sold out.
+            product.stock = (product.product_id == id(0)).then_some(0);
+            Arc::new(product)
+        })
+        .collect();
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), Arc::new(Shelf::new(variants)));
+    let available = Query { filters: Filters { available: true, ..Filters::default() }, ..query(N) };
+    let slate = recommend(&snapshot, &Shopper::default(), &available, policy, RecommendationId::new("r1").unwrap());
+    assert_eq!((slate.items.len(), numbers(&slate).contains(&0)), (2, false), "{slate:?}");
+    assert!(slate.dropped.iter().any(|(name, n)| name == "variant" && *n == N - 3), "{slate:?}");
+}
+
+#[test]
+fn who_sells_is_not_recommended_what_is_theirs() {
+    let shelf = shelf();
+    let products = shelf.products().enumerate().map(|(at, product)| {
+        let mut product = (**product).clone();
+        product.seller = Some(if at < 4 { "Inca SAC" } else { "Otro" }.to_owned());
+        Arc::new(product)
+    });
+    let snapshot = Snapshot::new(Arc::new(models(ALL)), Arc::new(Shelf::new(products.collect())));
+    let seller = Query { seller: Some("Inca SAC".to_owned()), ..query(N) };
+    let slate = ask(&snapshot, &Shopper::default(), &seller);
+    assert!(slate.items.len() == N - 4 && slate.dropped.contains(&("own_product".to_owned(), 4)), "{slate:?}");
+}
+
+#[test]
+fn when_the_time_is_up_what_is_ranked_already_is_shown() {
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let late = || true;
+    let policy = Policy { deadline: Some(serve::Deadline(&late)), ..Policy::default() };
+    let slate = recommend(&shop(ALL), &viewer, &query(4), policy, RecommendationId::new("r1").unwrap());
+    assert_eq!((slate.items.len(), slate.strategy.as_str()), (4, "category"), "{slate:?}");
+    let notice = slate.notices.iter().find(|notice| notice.code == "late").unwrap();
+    assert!(notice.detail.starts_with("no time was left for personal, item_to_item"), "{notice:?}");
+    let early = || false;
+    let policy = Policy { deadline: Some(serve::Deadline(&early)), ..Policy::default() };
+    let slate = recommend(&shop(ALL), &viewer, &query(4), policy, RecommendationId::new("r1").unwrap());
+    assert_eq!((slate.strategy.as_str(), slate.notices.len()), ("personal", 0));
 }

@@ -202,6 +202,7 @@ fn visit_home(engine: &Engine, raw: &RawEvent) -> anyhow::Result<()> {
         filters: Filters { available: true, ..Filters::default() },
         exclude: Vec::new(),
         segments: Vec::new(),
+        seller: None,
         n: engine.config.serve.n,
         explain: false,
         now: engine.now(),

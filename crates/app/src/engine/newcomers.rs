@@ -81,6 +81,7 @@ mod tests {
                 filters: Filters::default(),
                 exclude: Vec::new(),
                 segments: Vec::new(),
+                seller: None,
                 n: 10,
                 explain: false,
                 now: Timestamp::from_micros(day * DAY + 1),

@@ -1,9 +1,12 @@
 //! Slates and pages: the shopper read, the walk of `serve`, and what was shown on its way to the log.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use domain::{Query, RecommendationId, Slate};
-use serve::{Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot, Trail, page::Title};
+use serve::{Deadline, Page, PageContext, Plan, Policy, RowSlate, Shopper, Snapshot, Trail, page::Title};
 use ulid::Ulid;
 
 use super::{Chosen, Engine, placement_label};
@@ -17,6 +20,8 @@ pub struct Ask<'a> {
     pub client_reports: bool,
     /// Instead of the placement's own.
     pub plan: Option<&'a Plan>,
+    /// How long the answer is of use.
+    pub timeout: Option<Duration>,
 }
 
 /// A slate and the snapshot that it was made from.
@@ -47,7 +52,9 @@ impl Engine {
         let snapshot = self.snapshot();
         self.add_segments(&snapshot, &mut query);
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
-        let policy = Policy { plan: ask.plan, ..self.policy(&query) };
+        let is_late = || ask.timeout.is_some_and(|timeout| started.elapsed() > timeout);
+        let deadline = ask.timeout.map(|_| Deadline(&is_late));
+        let policy = Policy { plan: ask.plan, deadline, ..self.policy(&query) };
         let (slate, trail) = serve::recommend_traced(&snapshot, &shopper, &query, policy, new_id());
         self.metrics.slate_made(placement_label(query.placement.as_str()), &slate.strategy, started.elapsed());
         self.shown(&query, &slate, trail, &snapshot, ask);
@@ -61,7 +68,10 @@ impl Engine {
         self.add_segments(&snapshot, &mut query);
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let free_shipping_from = self.config.free_shipping_from();
-        let context = PageContext { page, policy: self.policy(&query), free_shipping_from };
+        let is_late = || ask.timeout.is_some_and(|timeout| started.elapsed() > timeout);
+        let deadline = ask.timeout.map(|_| Deadline(&is_late));
+        let policy = Policy { deadline, ..self.policy(&query) };
+        let context = PageContext { page, policy, free_shipping_from };
         let mut rows = serve::page(&snapshot, &shopper, &query, &context, new_id);
         let contents = self.content_rows(page, &snapshot, &shopper, &query, ask);
         self.metrics.page_made(started.elapsed());
@@ -111,6 +121,7 @@ impl Engine {
             hide_duplicates: self.config.serve.hide_duplicates,
             exploration: self.exploration(query),
             plan: None,
+            deadline: None,
         }
     }
 
@@ -121,6 +132,9 @@ impl Engine {
         if ask.preview {
             return;
         }
+        if let Some(newest) = slate.freshest_event_at {
+            self.metrics.slate_freshness_seconds.observe((query.now - newest).max(0) as f64 / 1e6);
+        }
         self.explored(slate);
         if !self.traces.offer(slate, trail, snapshot) {
             self.metrics.traces_dropped.inc();
@@ -130,17 +144,25 @@ impl Engine {
         }
     }
 
-    /// The shop's own segment of a known user, read only where some rule goes by segments.
+    /// What the shop says of a known user, read only where something goes by it.
     pub(super) fn add_segments(&self, snapshot: &Snapshot, query: &mut Query) {
-        let Some(user) = query.user.filter(|_| snapshot.rules.want_segments() || self.contents_want_segments()) else {
-            return;
-        };
+        let wanted = snapshot.rules.want_segments() || self.contents_want_segments() || snapshot.shelf.has_sellers();
+        let Some(user) = query.user.filter(|_| wanted) else { return };
         match self.stores.users.get(user) {
-            Ok(traits) => query.segments.extend(traits.and_then(|traits| traits.segment)),
-            Err(error) => tracing::warn!(%error, "a user's segment is unreadable; rules for segments pass them over"),
+            Ok(Some(traits)) => {
+                query.segments.extend(traits.segment);
+                query.seller = traits.attributes.get(SELLER).cloned();
+            }
+            Ok(None) => {}
+            Err(error) => {
+                tracing::warn!(%error, "a user's traits are unreadable; what goes by segments passes them over")
+            }
         }
     }
 }
+
+/// The attribute of users who sell here: the name that their products carry.
+const SELLER: &str = "seller";
 
 pub(super) fn new_id() -> RecommendationId {
     RecommendationId::new(Ulid::new().to_string()).expect("a ULID is a valid id")

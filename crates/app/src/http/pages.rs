@@ -35,6 +35,8 @@ pub struct PageQuery {
     locale: Option<String>,
     /// Who reports what was seen: server (what was answered) or client (the page itself) [default: server]
     impression: Option<recommend::Reporter>,
+    /// How long the answer is of use, in milliseconds
+    timeout_ms: Option<u64>,
     /// A look, not a real visit: nothing is recorded
     #[serde(default)]
     preview: bool,
@@ -146,8 +148,9 @@ pub async fn get(
     };
     let query = recommend::query(&engine, &rich)?;
     PlacementId::new(query.placement.as_str()).map_err(Problem::parameter)?;
+    let timeout = recommend::timeout(request.timeout_ms)?;
     let client_reports = request.impression == Some(recommend::Reporter::Client);
-    let made = engine.page(&page, query, Ask { preview: request.preview, client_reports, plan: None });
+    let made = engine.page(&page, query, Ask { preview: request.preview, client_reports, plan: None, timeout });
     let language = Language::of(request.locale.as_deref().unwrap_or(&engine.shop.locale));
     let personalized = made.rows.iter().any(|row| row.slate.personalized);
     let model_version = made.snapshot.models.version.as_ref().map(ToString::to_string);

@@ -31,6 +31,9 @@ pub struct ProductBody {
     brand: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seller: Option<String>,
+    /// What variants of one product have in common, such as sizes and colours: a slate shows one of them
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    item_group_id: Option<String>,
     /// A number, or text such as `49.99 PEN`; numbers are in the shop's currency
     #[serde(default, skip_serializing_if = "Option::is_none")]
     price: Option<Amount>,
@@ -113,7 +116,8 @@ impl ProductBody {
             Some(Category::Path(path)) => path,
             Some(Category::Text(text)) => text.split('>').map(|part| part.trim().to_owned()).collect(),
         };
-        let texts = [&self.brand, &self.seller, &self.link, &self.image_link].into_iter().flatten();
+        let texts =
+            [&self.brand, &self.seller, &self.item_group_id, &self.link, &self.image_link].into_iter().flatten();
         let attributes = self.attributes.iter().flat_map(|(name, value)| [name, value]);
         if texts.chain(&categories).chain(attributes).any(|text| text.len() > FIELD_BYTES_MAX) {
             return Err(named(&format!(
@@ -134,6 +138,7 @@ impl ProductBody {
             categories: categories.into_iter().filter(|c| !c.is_empty()).collect(),
             brand: self.brand,
             seller: self.seller,
+            item_group_id: self.item_group_id,
             price: amount("price", self.price)?,
             list_price: amount("list_price", self.list_price)?,
             cost_of_goods_sold: amount("cost_of_goods_sold", self.cost_of_goods_sold)?,
@@ -159,6 +164,7 @@ impl ProductBody {
             category: (!product.categories.is_empty()).then(|| Category::Path(product.categories.clone())),
             brand: product.brand.clone(),
             seller: product.seller.clone(),
+            item_group_id: product.item_group_id.clone(),
             price: amount(product.price),
             list_price: amount(product.list_price),
             cost_of_goods_sold: amount(product.cost_of_goods_sold),

@@ -1,6 +1,6 @@
 //! What to show: the simple form that anybody guesses, and the rich one.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Extension, Json, extract::State, response::IntoResponse};
 use domain::{
@@ -123,6 +123,8 @@ pub struct Request {
     pub preview: bool,
     /// Who reports what was seen: server (what was answered) or client (the page itself) [default: server]
     pub impression: Option<Reporter>,
+    /// How long the answer is of use, in milliseconds, 1 to 10000: what there is no time for is left out and named in a notice [default: no limit]
+    pub timeout_ms: Option<u64>,
     /// A plan to look at, as TOML, instead of the placement's own; for previews alone
     pub plan: Option<String>,
     /// Language of `reason.text`: es or en [default: the shop's]
@@ -277,7 +279,16 @@ fn answer(engine: &Engine, request: &Request) -> Result<Made> {
     let query = query(engine, request)?;
     let plan = request.plan.as_deref().map(|text| plan(engine, request, text)).transpose()?;
     let client_reports = request.impression == Some(Reporter::Client);
-    Ok(engine.recommend(query, Ask { preview: request.preview, client_reports, plan: plan.as_ref() }))
+    let timeout = timeout(request.timeout_ms)?;
+    Ok(engine.recommend(query, Ask { preview: request.preview, client_reports, plan: plan.as_ref(), timeout }))
+}
+
+pub(super) fn timeout(millis: Option<u64>) -> Result<Option<Duration>> {
+    match millis {
+        Some(millis @ 1..=10_000) => Ok(Some(Duration::from_millis(millis))),
+        Some(other) => Err(Problem::parameter(format!("timeout_ms must be 1 to 10000, got {other}"))),
+        None => Ok(None),
+    }
 }
 
 fn plan(engine: &Engine, request: &Request, text: &str) -> Result<Plan> {
@@ -311,6 +322,7 @@ pub(super) fn query(engine: &Engine, request: &Request) -> Result<Query> {
         filters: filters(&request.filters, engine.shop.currency)?,
         exclude: ids("exclude", &request.exclude)?,
         segments: Vec::new(),
+        seller: None,
         n: how_many(engine, request.n)?,
         explain: request.explain,
         now: engine.now(),

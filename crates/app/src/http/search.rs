@@ -119,6 +119,7 @@ fn query(engine: &Engine, request: &Request) -> Result<(Query, usize)> {
         filters: recommend::filters(&filters, engine.shop.currency)?,
         exclude: Vec::new(),
         segments: Vec::new(),
+        seller: None,
         n: recommend::how_many(engine, request.n)?,
         explain: request.explain.unwrap_or(false),
         now: engine.now(),

@@ -32,6 +32,7 @@ const DESCRIPTION: &[&str] = &["description", "product_description"];
 const CATEGORIES: &[&str] = &["categories", "product_type", "category", "product_category", "google_product_category"];
 const BRAND: &[&str] = &["brand", "product_brand"];
 const SELLER: &[&str] = &["seller", "vendor", "store_name"];
+const ITEM_GROUP: &[&str] = &["item_group_id", "parent_id", "parent_sku"];
 const PRICE: &[&str] = &["price", "product_price", "price_pen"];
 const LIST_PRICE: &[&str] = &["list_price", "original_price", "compare_at_price"];
 const SALE_PRICE: &[&str] = &["sale_price"];
@@ -43,13 +44,14 @@ const IMAGE_LINK: &[&str] = &["image_link", "image_url", "image", "imageUrl"];
 const LISTED_AT: &[&str] = &["listed_at", "created_at", "availability_date"];
 const HIDDEN: &[&str] = &["hidden", "is_hidden"];
 const CURRENCY: &[&str] = &["currency"];
-const ALL: [&[&str]; 17] = [
+const ALL: [&[&str]; 18] = [
     ID,
     NAME,
     DESCRIPTION,
     CATEGORIES,
     BRAND,
     SELLER,
+    ITEM_GROUP,
     PRICE,
     LIST_PRICE,
     SALE_PRICE,
@@ -187,6 +189,7 @@ pub fn product(row: &Row, options: &ReadOptions) -> Result<Product, Refusal> {
     product.categories = categories(row);
     product.brand = text(row, BRAND);
     product.seller = text(row, SELLER);
+    product.item_group_id = text(row, ITEM_GROUP);
     (product.price, product.list_price) = prices(money(PRICE)?, money(LIST_PRICE)?, money(SALE_PRICE)?)?;
     product.cost_of_goods_sold = money(COST)?;
     if let Some(negative) = product.cost_of_goods_sold.filter(|cost| cost.minor < 0) {
