@@ -1,7 +1,13 @@
 //! Slates under load, as an open model: see [`bench::load`].
 
-use std::{path::PathBuf, sync::atomic::AtomicBool, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::AtomicBool,
+    time::Duration,
+};
 
+use anyhow::Context;
 use bench::{
     figures::{machine, mib},
     http,
@@ -47,6 +53,12 @@ struct Cli {
     /// Repetitions; the median of their p99 is reported too
     #[arg(long, default_value_t = 1)]
     runs: usize,
+    /// So many merchandising rules are on: boosts, buries, caps and exclusions of random price bands
+    #[arg(long, default_value_t = 0)]
+    rules: usize,
+    /// The plan of the front page, such as bench/full.toml
+    #[arg(long, value_name = "FILE")]
+    plan: Option<PathBuf>,
     /// Don't record impressions
     #[arg(long)]
     preview: bool,
@@ -76,10 +88,12 @@ fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let folder = cli.common.folder()?;
     let shop = make(&cli, folder.path())?;
+    put_plan(&cli, folder.path())?;
     let target = match &cli.url {
         Some(addr) => Target::Theirs(addr.clone()),
         None => Target::Ours(shop.vitrina.serve(folder.path())?),
     };
+    publish_rules(target.addr(), cli.rules, cli.seed)?;
     let requests = shop::slate_requests(&shop, REQUESTS, cli.preview);
     let sources = strategies(&target, &requests)?;
 
@@ -117,6 +131,8 @@ fn main() -> anyhow::Result<()> {
             "connections": cli.connections,
             "arrivals": format!("{:?}", cli.arrivals).to_lowercase(),
             "preview": cli.preview,
+            "rules": cli.rules,
+            "plan": cli.plan,
             "slates": sources,
             "runs": runs.iter().map(|run| run.json()).collect::<Vec<_>>(),
             "p99_ms_median": p99s[p99s.len() / 2],
@@ -126,7 +142,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn make(cli: &Cli, data: &std::path::Path) -> anyhow::Result<Shop> {
+fn make(cli: &Cli, data: &Path) -> anyhow::Result<Shop> {
     let vitrina = cli.common.vitrina()?;
     match cli.shop {
         Which::Sample => shop::sample(vitrina, data, &cli.source),
@@ -135,6 +151,51 @@ fn make(cli: &Cli, data: &std::path::Path) -> anyhow::Result<Shop> {
             shop::synthetic(vitrina, data, size, &["popular", "item-knn"])
         }
     }
+}
+
+/// The shop's own plan is a file in its folder; without one the built-in plan serves again.
+fn put_plan(cli: &Cli, data: &Path) -> anyhow::Result<()> {
+    let file = data.join("plans/home.toml");
+    match &cli.plan {
+        Some(plan) => {
+            fs::create_dir_all(data.join("plans"))?;
+            fs::copy(plan, file).with_context(|| format!("can't copy the plan {}", plan.display()))?;
+        }
+        None => drop(fs::remove_file(file)),
+    }
+    Ok(())
+}
+
+/// Rules of an earlier run are replaced.
+fn publish_rules(addr: &str, n: usize, seed: u64) -> anyhow::Result<()> {
+    let draft = http::call(addr, "GET", "/v1/rules", &Value::Null)?;
+    let there = draft["data"].as_array().map_or(0, Vec::len);
+    if there != n {
+        anyhow::ensure!(there == 0, "the shop has {there} rules in its draft; take another --data folder");
+        let mut state = seed;
+        // An arithmetic progression that visits every price.
+        let mut next = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for rule in 0..n {
+            let from = next(200);
+            let condition = format!("price >= {from} and price < {}", from + 1 + next(20));
+            let action = match rule % 4 {
+                0 => json!({ "kind": "boost", "factor": 1.5 }),
+                1 => json!({ "kind": "bury", "factor": 0.5 }),
+                2 => json!({ "kind": "cap", "max": 3 }),
+                _ => json!({ "kind": "exclude" }),
+            };
+            // An exclusion of whole price bands would leave nothing to show.
+            let condition = if rule % 4 == 3 { format!("{condition} and product_id = 'none'") } else { condition };
+            http::call(addr, "POST", "/v1/rules", &json!({ "rule_id": format!("r{rule}"), "where": condition, "action": action }))?;
+        }
+    }
+    if n > 0 {
+        http::call(addr, "POST", "/v1/rules/publish", &json!({}))?;
+    }
+    Ok(())
 }
 
 /// What a hundred of the answers are: a load test of empty slates measures nothing.
