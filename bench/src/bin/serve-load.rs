@@ -189,7 +189,12 @@ fn publish_rules(addr: &str, n: usize, seed: u64) -> anyhow::Result<()> {
             };
             // An exclusion of whole price bands would leave nothing to show.
             let condition = if rule % 4 == 3 { format!("{condition} and product_id = 'none'") } else { condition };
-            http::call(addr, "POST", "/v1/rules", &json!({ "rule_id": format!("r{rule}"), "where": condition, "action": action }))?;
+            http::call(
+                addr,
+                "POST",
+                "/v1/rules",
+                &json!({ "rule_id": format!("r{rule}"), "where": condition, "action": action }),
+            )?;
         }
     }
     if n > 0 {

@@ -111,6 +111,12 @@ impl Profile {
         self.orders.has(product) || self.history.entry(product).is_some_and(|entry| entry.purchases() > 0)
     }
 
+    /// All that the user has ([`is_purchased`](Self::is_purchased)); some come several times.
+    pub fn purchased(&self) -> impl Iterator<Item = &ProductId> {
+        let touched = self.history().iter().filter(|entry| entry.purchases() > 0);
+        self.orders.products().chain(touched.map(|entry| &entry.product_id))
+    }
+
     /// How often the user touched a product, a line of an order being one touch. What was merely shown does not count.
     pub fn n_interactions(&self) -> u64 {
         InteractionType::ALL

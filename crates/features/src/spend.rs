@@ -284,6 +284,11 @@ impl Orders {
         self.totals().by_currency.get(&currency).copied().unwrap_or_default()
     }
 
+    /// Products of recent orders that were kept; one of several orders comes several times.
+    pub fn products(&self) -> impl Iterator<Item = &ProductId> {
+        self.recent.values().flat_map(|record| record.kept().map(|line| &line.product_id))
+    }
+
     /// Is it in a recent order, and kept?
     pub fn has(&self, product: &ProductId) -> bool {
         self.recent.values().any(|record| record.kept().any(|line| line.product_id == *product))

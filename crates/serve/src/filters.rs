@@ -152,7 +152,8 @@ impl<'a> Gate<'a> {
         if self.excluded.contains(&number) {
             return Some("exclude_list");
         }
-        if !self.policy.recommend_purchased && !self.view.due.contains(&number) && self.is_purchased(number) {
+        let is_kept_back = |number| self.view.purchased.contains(number) && !self.view.due.contains(number);
+        if !self.policy.recommend_purchased && is_kept_back(&number) {
             return Some(PURCHASED);
         }
         if self.disliked.contains(&number) {
@@ -180,10 +181,6 @@ impl<'a> Gate<'a> {
         };
         let disliked = &self.view.words.disliked_categories;
         self.demotes && product.categories.iter().any(|category| disliked.contains(category) && !looked_at(category))
-    }
-
-    fn is_purchased(&self, number: u32) -> bool {
-        self.view.profile.as_ref().is_some_and(|profile| profile.is_purchased(self.snapshot.id(number)))
     }
 
     /// Is another listing or another variant of this product admitted? Asked last, so that only what could be shown takes the place.

@@ -53,6 +53,8 @@ pub(crate) struct View {
     pub bought: FxHashMap<u32, bool>,
     /// History products that the shopper only said to like.
     pub declared: Vec<u32>,
+    /// What the shopper has, in the snapshot's numbering.
+    pub purchased: FxHashSet<u32>,
     /// What was bought and is usually bought again about now, in the snapshot's numbering.
     pub due: FxHashSet<u32>,
     pub words: Words,
@@ -133,6 +135,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         history: Vec::new(),
         bought: FxHashMap::default(),
         declared: Vec::new(),
+        purchased: FxHashSet::default(),
         due: FxHashSet::default(),
         words: Words::default(),
         personal: OnceCell::new(),
@@ -147,6 +150,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
     };
     if let Some(profile) = shopper.profile() {
         view.freshest_event_at = profile.last_seen();
+        view.purchased = profile.purchased().filter_map(|id| snapshot.number(id)).collect();
         view.due = due(snapshot, profile, query);
         for entry in profile.history().iter().take(HISTORY_MAX) {
             let Some(item) = snapshot.models.item(&entry.product_id) else { continue };

@@ -11,8 +11,8 @@ use crate::{
 };
 
 /// Candidates without a place, and refused products, that are told of.
-const LEFT_MAX: usize = 200;
-const REFUSED_MAX: usize = 200;
+const LEFT_MAX: usize = 100;
+const REFUSED_MAX: usize = 100;
 
 /// What the steps left behind, in the numbers of their snapshot: cheap to keep while the slate is answered.
 #[derive(Debug, Default)]
