@@ -318,8 +318,8 @@ impl Plans {
             (true, true) => "cart",
             (false, _) => "home",
         };
-        let is_about_nothing_known = !about_context && !(query.products.is_empty() && query.cart.is_empty());
-        let own = self.plans.get(query.placement.as_str()).filter(|_| !is_about_nothing_known);
+        let knows_what_it_is_about = about_context || (query.products.is_empty() && query.cart.is_empty());
+        let own = self.plans.get(query.placement.as_str()).filter(|_| knows_what_it_is_about);
         own.or_else(|| self.plans.get(by_context)).expect("the built-in plans are always there")
     }
 }

@@ -684,7 +684,7 @@ fn caps_and_variety_make_room_for_other_kinds() {
     assert!(slate.dropped.iter().any(|(name, n)| name == "cap" && *n > 0), "{slate:?}");
     let varied = plan("[[sources]]\nname = \"personal\"\n[rerank]\ndiversity = 0.9");
     let slate = ask_by(&shop(ALL), &viewer, &query(4), &varied);
-    assert!(shoes(&slate) < 4 && numbers(&slate)[1] % 2 == 0, "the second is of another kind: {slate:?}");
+    assert!(shoes(&slate) < 4 && numbers(&slate)[1].is_multiple_of(2), "the second is of another kind: {slate:?}");
 }
 
 #[test]

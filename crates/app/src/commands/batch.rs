@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering},
+    time::Instant,
 };
 
 use anyhow::{Context, bail, ensure};
@@ -60,6 +61,7 @@ pub fn run(config: Config, batch: Batch, as_json: bool) -> anyhow::Result<()> {
     };
     let bar = progress::bar(total, "slates");
     bar.set_position(progress.shoppers);
+    let (started, begun_at) = (Instant::now(), progress.shoppers);
     let mut partial = OpenOptions::new().create(true).append(true).open(&files.partial)?;
     loop {
         if cancelled.load(Ordering::Relaxed) {
@@ -97,13 +99,19 @@ pub fn run(config: Config, batch: Batch, as_json: bool) -> anyhow::Result<()> {
         }
     }
     bar.finish_and_clear();
+    let per_second = (progress.shoppers - begun_at) as f64 / started.elapsed().as_secs_f64().max(1e-9);
     drop(partial);
     files.finish(format)?;
     match as_json {
-        true => say_json(&json!({ "out": batch.out, "shoppers": progress.shoppers, "slates": progress.slates })),
-        false => {
-            say(format!("{} slates for {} shoppers in {}", progress.slates, progress.shoppers, batch.out.display()))
-        }
+        true => say_json(
+            &json!({ "out": batch.out, "shoppers": progress.shoppers, "slates": progress.slates, "shoppers_per_second": per_second }),
+        ),
+        false => say(format!(
+            "{} slates for {} shoppers in {} ({per_second:.0} a second)",
+            progress.slates,
+            progress.shoppers,
+            batch.out.display()
+        )),
     }
 }
 

@@ -208,6 +208,14 @@ impl<P: Send + Sync> Profiles<P> for MemoryProfiles<P> {
         self.state.lock().live.len() as u64
     }
 
+    fn after(&self, after: Option<UserKey>, limit: usize) -> Result<Vec<UserKey>> {
+        let state = self.state.lock();
+        let mut users: Vec<UserKey> = state.durable.keys().copied().filter(|user| Some(*user) > after).collect();
+        users.sort();
+        users.truncate(limit);
+        Ok(users)
+    }
+
     fn recent(&self, _: usize) -> Vec<UserKey> {
         Vec::new()
     }
