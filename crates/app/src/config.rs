@@ -103,6 +103,7 @@ pub struct Serve {
     pub explore_times: u32,
     pub content_policy: Chooser,
     pub trace_days: u32,
+    pub trace_mib_max: u64,
     pub plans: PathBuf,
 }
 

@@ -169,7 +169,7 @@ impl Engine {
             rules: rules::RuleBook::open(&*stores.settings)?,
             contents: contents::Contents::open(&*stores.settings)?,
             content_log,
-            traces: traces::Traces::new(config.traces(), config.serve.trace_days),
+            traces: traces::Traces::new(config.traces(), config.serve.trace_days, config.serve.trace_mib_max),
             started: Instant::now(),
             stop: watch::Sender::new(false),
             stores,
@@ -457,7 +457,7 @@ impl Engine {
     /// Records impressions and saves the tally until the stop; then once more.
     pub async fn housekeeping(self: Arc<Self>) {
         const SAVE_EVERY: Duration = Duration::from_secs(30);
-        let mut saved = Instant::now();
+        let (mut saved, mut traced) = (Instant::now(), Instant::now());
         let stopped = self.stopped();
         tokio::pin!(stopped);
         loop {
@@ -466,7 +466,10 @@ impl Engine {
                 () = tokio::time::sleep(impressions::RECORD_EVERY) => false,
             };
             self.record_impressions().await;
-            self.write_traces().await;
+            if stopping || traced.elapsed() > traces::WRITE_EVERY {
+                traced = Instant::now();
+                self.write_traces().await;
+            }
             if stopping || saved.elapsed() > SAVE_EVERY {
                 saved = Instant::now();
                 self.forget_traces();

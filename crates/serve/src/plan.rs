@@ -27,7 +27,10 @@
 //! Of one source the score stays what its model said. Of several it is the weighted sum of reciprocal ranks (Cormack et al., SIGIR 2009),
 //! scaled so that the best of a source with weight 1 gets 1: scores of different models have no common scale, ranks have.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use domain::{Currency, Filter, Query, Source, product::is_attribute};
 use serde::{Deserialize, Serialize};
@@ -264,9 +267,13 @@ pub struct Plans {
     pages: BTreeMap<String, Arc<Page>>,
 }
 
+/// What comes with the program has no amounts in it, so any currency will do.
+static BUILT_IN_PLANS: LazyLock<Plans> =
+    LazyLock::new(|| Plans::new(&[], &[], Currency::PEN).expect("the built-in plans are valid: a test says so"));
+
 impl Default for Plans {
     fn default() -> Self {
-        Self::new(&[], &[], Currency::PEN).expect("the built-in plans are valid: a test says so")
+        BUILT_IN_PLANS.clone()
     }
 }
 

@@ -5,7 +5,10 @@
 
 mod conflicts;
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    borrow::Cow,
+    sync::{Arc, OnceLock},
+};
 
 use domain::{
     Action, Announced, Currency, Filter, Moment, ProductId, Query, Rule, RuleError, RuleId, Situation, Slate, Timestamp,
@@ -274,15 +277,16 @@ impl<'a> Active<'a> {
         })
     }
 
-    /// All products of the catalogue that a rule is about.
-    pub fn products(&self, rule: u32) -> &'a [u32] {
+    /// All products of the catalogue that a rule is about; found anew where time may change them.
+    pub fn products(&self, rule: u32) -> Cow<'a, [u32]> {
         let snapshot = self.snapshot;
-        if snapshot.rules.compiled[rule as usize].depends_on_time {
-            return &[];
-        }
-        snapshot.matches.products[rule as usize].get_or_init(|| {
+        let find = || -> Vec<u32> {
             snapshot.shelf_order().iter().copied().filter(|number| self.admits(rule, *number)).collect()
-        })
+        };
+        match snapshot.rules.compiled[rule as usize].depends_on_time {
+            true => Cow::Owned(find()),
+            false => Cow::Borrowed(snapshot.matches.products[rule as usize].get_or_init(|| find().into_boxed_slice())),
+        }
     }
 
     /// Products with their places, the first place first.

@@ -257,7 +257,7 @@ impl<'a> Walk<'a> {
             let is_its = |candidate: &Candidate| rules.admits(rule, candidate.number);
             let missing = places.min(self.query.n).saturating_sub(self.chosen.iter().filter(|c| is_its(c)).count());
             let mut found = Vec::new();
-            for (number, score) in sources::best_of(self.snapshot, self.view, rules.products(rule)) {
+            for (number, score) in sources::best_of(self.snapshot, self.view, &rules.products(rule)) {
                 if found.len() == missing {
                     break;
                 }

@@ -949,6 +949,16 @@ fn rules_do_what_merchandisers_ask() {
     let include =
         format!(r#""where": "product_id in ('p{last}', 'p{}')", "action": {{"kind": "include", "places": 1}}"#, N + 5);
     assert_eq!(numbers(&slate(&[&include], 4)), [plain[0], plain[1], plain[2], last]);
+    let lately = r#""where": "age_days < 3", "action": {"kind": "include", "places": 1}"#;
+    let mut products: Vec<Arc<Product>> = shelf().products().cloned().collect();
+    let mut new = (*products[last]).clone();
+    new.listed_at = Some(Timestamp::from_seconds(NOW) - DAY);
+    products[last] = Arc::new(new);
+    let before = shop_with_rules(&[lately]);
+    let shop = before.renewed(before.models.clone(), Arc::new(Shelf::new(products)));
+    assert_eq!(numbers(&ask(&shop, &nobody, &query(4)))[3], last, "also where time decides");
+    let later = Query { now: Timestamp::from_seconds(NOW) + 5 * DAY, ..query(4) };
+    assert!(!numbers(&ask(&shop, &nobody, &later)).contains(&last));
     // Cap without an attribute: so many of them in all.
     let cap = slate(&[r#""where": "category = 'Zapatos'", "action": {"kind": "cap", "max": 1}"#], 4);
     assert_eq!(numbers(&cap).iter().filter(|n| *n % 2 == 1).count(), 1);

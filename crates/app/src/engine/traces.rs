@@ -5,6 +5,7 @@ use std::{
     io::{self, BufReader, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use domain::{RecommendationId, Slate, Timestamp, time::DAY};
@@ -14,6 +15,8 @@ use ulid::Ulid;
 
 use super::Engine;
 
+/// Many at once, since a second makes but one frame to compress and one write. Who asks for a trace does not wait for it.
+pub(super) const WRITE_EVERY: Duration = Duration::from_secs(1);
 /// Slates waiting to be written; beyond it further ones are counted and dropped rather than slow the answers.
 const WAITING_MAX: usize = 20_000;
 /// Fast.
@@ -26,14 +29,15 @@ pub(super) struct Traces {
     folder: PathBuf,
     /// 0: none are kept.
     days: u32,
+    bytes_max: u64,
     waiting: Mutex<Vec<(Slate, Trail, Arc<Snapshot>)>>,
     /// One writer at a time: frames of two would mix.
     writing: Mutex<()>,
 }
 
 impl Traces {
-    pub fn new(folder: PathBuf, days: u32) -> Self {
-        Self { folder, days, waiting: Mutex::default(), writing: Mutex::default() }
+    pub fn new(folder: PathBuf, days: u32, mib_max: u64) -> Self {
+        Self { folder, days, bytes_max: mib_max << 20, waiting: Mutex::default(), writing: Mutex::default() }
     }
 
     /// `false` when the queue is full.
@@ -111,15 +115,29 @@ impl Traces {
         Ok(None)
     }
 
-    /// Removes the days that are over.
+    /// Removes the days that are over, and the oldest minutes of those that are left while there is too much.
     fn forget(&self, now: Timestamp) -> io::Result<()> {
         let first = (now - i64::from(self.days) * DAY).to_string();
         let kept_from = first.split('T').next().unwrap_or_default();
-        for entry in read_folder(&self.folder)? {
-            let path = entry?.path();
-            if path.file_name().and_then(|name| name.to_str()).is_some_and(|day| day < kept_from) {
-                fs::remove_dir_all(path)?;
+        let mut minutes: Vec<(PathBuf, u64)> = Vec::new();
+        for day in read_folder(&self.folder)? {
+            if day.file_name().and_then(|name| name.to_str()).is_some_and(|name| name < kept_from) {
+                fs::remove_dir_all(day)?;
+                continue;
             }
+            for minute in read_folder(&day)? {
+                let bytes = fs::metadata(&minute)?.len();
+                minutes.push((minute, bytes));
+            }
+        }
+        let mut bytes: u64 = minutes.iter().map(|(_, bytes)| bytes).sum();
+        minutes.sort();
+        for (minute, its) in minutes {
+            if bytes <= self.bytes_max {
+                break;
+            }
+            fs::remove_file(minute)?;
+            bytes -= its;
         }
         Ok(())
     }
@@ -135,9 +153,10 @@ fn next_record(records: &mut impl Read) -> io::Result<(Ulid, Vec<u8>)> {
     Ok((Ulid::from_bytes(id), record))
 }
 
-fn read_folder(folder: &Path) -> io::Result<Vec<io::Result<fs::DirEntry>>> {
+/// What lies in a folder; nothing where there is none.
+fn read_folder(folder: &Path) -> io::Result<Vec<PathBuf>> {
     match fs::read_dir(folder) {
-        Ok(entries) => Ok(entries.collect()),
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
@@ -174,5 +193,43 @@ impl Engine {
         if let Err(error) = self.traces.forget(self.now()) {
             tracing::warn!(%error, "old traces were not removed");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_days_go_and_the_oldest_minutes_of_too_much() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |minute: &str, mib: usize| {
+            let path = folder.path().join(minute);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, vec![0; mib << 20]).unwrap();
+        };
+        for (minute, mib) in [
+            ("2026-06-01/10-00.zst", 1),
+            ("2026-07-27/10-00.zst", 1),
+            ("2026-07-28/09-00.zst", 2),
+            ("2026-07-28/10-00.zst", 1),
+        ] {
+            write(minute, mib);
+        }
+        let left = |mib_max: u64| {
+            let traces = Traces::new(folder.path().to_owned(), 30, mib_max);
+            traces.forget("2026-07-28T12:00:00Z".parse().unwrap()).unwrap();
+            let days = read_folder(folder.path()).unwrap();
+            let mut left: Vec<String> = days
+                .iter()
+                .flat_map(|day| read_folder(day).unwrap())
+                .map(|path| path.strip_prefix(folder.path()).unwrap().display().to_string())
+                .collect();
+            left.sort();
+            left
+        };
+        assert_eq!(left(100), ["2026-07-27/10-00.zst", "2026-07-28/09-00.zst", "2026-07-28/10-00.zst"]);
+        assert_eq!(left(3), ["2026-07-28/09-00.zst", "2026-07-28/10-00.zst"]);
+        assert_eq!(left(1), ["2026-07-28/10-00.zst"]);
     }
 }
