@@ -3,7 +3,10 @@
 mod common;
 
 use std::{
+    collections::BTreeSet,
     fs,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -427,4 +430,42 @@ fn contents_are_shown_within_their_targets_and_budgets_and_counted() {
     let server = Server::start(folder.path());
     let list = server.get("/v1/content");
     assert_eq!(list["data"][0]["impressions"], 2, "{list}");
+}
+
+#[test]
+fn rules_are_published_under_load_without_a_failed_or_mixed_answer() {
+    const SWAPS: u64 = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    // Odd versions leave out the even products, even versions the odd ones.
+    let brand = |version: u64| if version % 2 == 1 { "Inca" } else { "Andina" };
+    let rule = |version: u64| json!({ "rule_id": "fuera", "where": format!("brand = '{}'", brand(version)), "action": { "kind": "exclude" } });
+    assert_eq!(send(&server, "POST", "/v1/rules", None, &rule(1)).0, 201);
+    server.post("/v1/rules/publish", &json!({}));
+    let is_over = AtomicBool::new(false);
+    let seen: Vec<BTreeSet<u64>> = thread::scope(|scope| {
+        let ask_on = || {
+            let mut versions = BTreeSet::new();
+            while !is_over.load(Relaxed) {
+                let slate = ask(&server, json!({ "n": 12 }));
+                let version = slate["rules_version"].as_u64().unwrap();
+                let kept = if version % 2 == 1 { 1 } else { 0 };
+                let ids = ids(&slate);
+                assert_eq!(ids.len(), 6, "{slate}");
+                assert!(ids.iter().all(|id| id[1..].parse::<u64>().unwrap() % 2 == kept), "{slate}");
+                versions.insert(version);
+            }
+            versions
+        };
+        let shoppers: Vec<_> = (0..3).map(|_| scope.spawn(ask_on)).collect();
+        for version in 2..=SWAPS {
+            assert_eq!(send(&server, "PUT", "/v1/rules/fuera", Some("*"), &rule(version)).0, 200);
+            assert_eq!(server.post("/v1/rules/publish", &json!({}))["served_version"], version);
+            assert_eq!(ask(&server, json!({}))["rules_version"], version, "the next request sees it");
+        }
+        is_over.store(true, Relaxed);
+        shoppers.into_iter().map(|shopper| shopper.join().unwrap()).collect()
+    });
+    assert!(seen.iter().all(|versions| versions.len() > 1), "asked while versions changed: {seen:?}");
 }
