@@ -5,6 +5,7 @@ mod assets;
 mod batch;
 mod catalog;
 mod contents;
+mod editing;
 mod events;
 mod extract;
 mod health;

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use domain::{Content, ContentId};
 use serde::Serialize;
 use serde_json::Value;
-use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::{
+    editing::{ACTOR, as_it_is, created, if_match, read_changed, read_new},
     extract::{ApiJson, ApiPath},
     problem::{Problem, Result},
-    rules::{ACTOR, if_match, working},
+    rules::working,
 };
-use crate::engine::{Engine, etag};
+use crate::engine::Engine;
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContentList {
@@ -49,15 +49,11 @@ pub async fn list(State(engine): State<Arc<Engine>>) -> Json<ContentList> {
 /// Adds a banner, a promotion or a message; without a `content_id` it gets one. Shown from the next page on.
 #[utoipa::path(post, path = "/v1/content", tag = "merchandising", request_body = Object,
     responses((status = 201, body = Object), (status = 400, body = Problem), (status = 409, body = Problem)))]
-pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(mut body): ApiJson<Value>) -> Result<Response> {
-    if let Some(fields) = body.as_object_mut() {
-        fields.entry("content_id").or_insert_with(|| Ulid::new().to_string().into());
-    }
-    let content = read(body)?;
+pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<Value>) -> Result<Response> {
+    let content: Content = read_new(body, "content_id")?;
     let stored = content.clone();
     working(&engine, move |engine| engine.put_content(&stored.content_id.clone(), Some(stored), None, ACTOR)).await?;
-    let headers = [(header::LOCATION, format!("/v1/content/{}", content.content_id)), (header::ETAG, etag(&content))];
-    Ok((StatusCode::CREATED, headers, Json(content)).into_response())
+    Ok(created(format!("/v1/content/{}", content.content_id), &content))
 }
 
 /// One content; its ETag is wanted back when it is changed.
@@ -66,7 +62,7 @@ pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(mut body): ApiJson<
 pub async fn get(State(engine): State<Arc<Engine>>, ApiPath(id): ApiPath) -> Result<Response> {
     let id = ContentId::new(id).map_err(Problem::parameter)?;
     let content = engine.content(&id).ok_or_else(|| Problem::not_found(format!("no content {id}")))?;
-    Ok(([(header::ETAG, etag(&content))], Json(content)).into_response())
+    Ok(as_it_is(&content))
 }
 
 /// Replaces a content; If-Match says which version of it was seen.
@@ -77,21 +73,14 @@ pub async fn put(
     State(engine): State<Arc<Engine>>,
     ApiPath(id): ApiPath,
     headers: HeaderMap,
-    ApiJson(mut body): ApiJson<Value>,
+    ApiJson(body): ApiJson<Value>,
 ) -> Result<Response> {
     let seen = if_match(&headers)?;
-    let id = ContentId::new(id).map_err(Problem::parameter)?;
-    if let Some(fields) = body.as_object_mut() {
-        fields.entry("content_id").or_insert_with(|| id.to_string().into());
-    }
-    let content = read(body)?;
-    if content.content_id != id {
-        let detail = format!("content_id is {} and the path says {id}; a content keeps its id", content.content_id);
-        return Err(Problem::parameter(detail));
-    }
+    let content: Content = read_changed(body, "content_id", &id)?;
     let stored = content.clone();
-    working(&engine, move |engine| engine.put_content(&id, Some(stored), Some(&seen), ACTOR)).await?;
-    Ok(([(header::ETAG, etag(&content))], Json(content)).into_response())
+    working(&engine, move |engine| engine.put_content(&stored.content_id.clone(), Some(stored), Some(&seen), ACTOR))
+        .await?;
+    Ok(as_it_is(&content))
 }
 
 /// Removes a content.
@@ -102,9 +91,4 @@ pub async fn delete(State(engine): State<Arc<Engine>>, ApiPath(id): ApiPath, hea
     let id = ContentId::new(id).map_err(Problem::parameter)?;
     working(&engine, move |engine| engine.put_content(&id, None, Some(&seen), ACTOR)).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn read(body: Value) -> Result<Content> {
-    serde_json::from_value(body)
-        .map_err(|error| Problem::parameter(format!("{error}; see docs/merchandising.md for contents")))
 }

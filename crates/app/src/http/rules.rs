@@ -5,24 +5,22 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
 use domain::{PlacementId, Rule, RuleId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use ulid::Ulid;
 use utoipa::ToSchema;
 
 use super::{
+    editing::{ACTOR, as_it_is, created, if_match, read_changed, read_new},
     extract::{ApiJson, ApiPath},
-    problem::{Code, Problem, Result},
+    problem::{Problem, Result},
     recommend::NoticeBody,
 };
-use crate::engine::{Engine, etag};
+use crate::engine::Engine;
 
-/// Who changed what is told by the key's holder only; the API knows no people yet.
-pub(super) const ACTOR: &str = "api";
 const SHOPPERS: usize = 100;
 const SHOPPERS_MAX: usize = 1_000;
 
@@ -71,15 +69,11 @@ pub async fn list(State(engine): State<Arc<Engine>>) -> Result<Json<RuleList>> {
 /// Adds a rule to the draft; without a `rule_id` it gets one.
 #[utoipa::path(post, path = "/v1/rules", tag = "merchandising", request_body = Object,
     responses((status = 201, body = Object), (status = 400, body = Problem), (status = 409, body = Problem)))]
-pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(mut body): ApiJson<Value>) -> Result<Response> {
-    if let Some(fields) = body.as_object_mut() {
-        fields.entry("rule_id").or_insert_with(|| Ulid::new().to_string().into());
-    }
-    let rule = read(body)?;
+pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(body): ApiJson<Value>) -> Result<Response> {
+    let rule: Rule = read_new(body, "rule_id")?;
     let stored = rule.clone();
     working(&engine, move |engine| engine.put_rule(stored, None, ACTOR)).await?;
-    let location = format!("/v1/rules/{}", rule.rule_id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location), (header::ETAG, etag(&rule))], Json(rule)).into_response())
+    Ok(created(format!("/v1/rules/{}", rule.rule_id), &rule))
 }
 
 /// One rule of the draft; its ETag is wanted back when it is changed.
@@ -88,7 +82,7 @@ pub async fn post(State(engine): State<Arc<Engine>>, ApiJson(mut body): ApiJson<
 pub async fn get(State(engine): State<Arc<Engine>>, ApiPath(id): ApiPath) -> Result<Response> {
     let id = RuleId::new(id).map_err(Problem::parameter)?;
     let rule = engine.draft_rule(&id).ok_or_else(|| Problem::not_found(format!("no rule {id} in the draft")))?;
-    Ok(([(header::ETAG, etag(&rule))], Json(rule)).into_response())
+    Ok(as_it_is(&rule))
 }
 
 /// Replaces a rule of the draft; If-Match says which version of it was seen.
@@ -99,20 +93,13 @@ pub async fn put(
     State(engine): State<Arc<Engine>>,
     ApiPath(id): ApiPath,
     headers: HeaderMap,
-    ApiJson(mut body): ApiJson<Value>,
+    ApiJson(body): ApiJson<Value>,
 ) -> Result<Response> {
     let seen = if_match(&headers)?;
-    let id = RuleId::new(id).map_err(Problem::parameter)?;
-    if let Some(fields) = body.as_object_mut() {
-        let named = fields.entry("rule_id").or_insert_with(|| id.to_string().into());
-        if named.as_str() != Some(id.as_str()) {
-            return Err(Problem::parameter(format!("rule_id is {named} and the path says {id}; a rule keeps its id")));
-        }
-    }
-    let rule = read(body)?;
+    let rule: Rule = read_changed(body, "rule_id", &id)?;
     let stored = rule.clone();
     working(&engine, move |engine| engine.put_rule(stored, Some(&seen), ACTOR)).await?;
-    Ok(([(header::ETAG, etag(&rule))], Json(rule)).into_response())
+    Ok(as_it_is(&rule))
 }
 
 /// Takes a rule out of the draft.
@@ -253,18 +240,6 @@ pub async fn versions(State(engine): State<Arc<Engine>>) -> Result<Json<VersionL
         rules: published.rules,
     };
     Ok(Json(VersionList { served_version, data: published.into_iter().map(body).collect() }))
-}
-
-fn read(body: Value) -> Result<Rule> {
-    serde_json::from_value(body)
-        .map_err(|error| Problem::parameter(format!("{error}; see docs/merchandising.md for rules")))
-}
-
-pub(super) fn if_match(headers: &HeaderMap) -> Result<String> {
-    let seen = headers.get(header::IF_MATCH).and_then(|value| value.to_str().ok());
-    seen.map(str::to_owned).ok_or_else(|| {
-        Problem::new(Code::NoIfMatch, "send If-Match with the ETag that you got, so that nobody's change is lost")
-    })
 }
 
 /// Work that reads stores or ranks for many shoppers, off the async threads.
