@@ -169,13 +169,16 @@ fn seeds(operation: &Operation) -> Vec<Value> {
         return Vec::new();
     }
     match (operation.method.as_str(), operation.path.as_str()) {
-        ("POST", "/v1/recommendations") => vec![json!({
-            "placement": "home", "user_id": "u1", "anonymous_id": "cookie", "product_ids": ["p1"], "cart": ["p2"],
-            "filters": { "available": true, "categories": ["Par"], "brands": ["b"], "price_min": 1.5, "price_max": 90,
-                "where": "not (price > 80 or brand in ('x', \"y\")) and attributes.color is null" },
-            "exclude": ["p3"], "n": 5, "explain": true, "preview": false, "locale": "en", "impression": "client",
-            "plan": "[[sources]]\nname = \"popular\"\n[rerank]\ndiversity = 0.5"
-        })],
+        ("POST", "/v1/recommendations") => vec![
+            json!({
+                "placement": "home", "user_id": "u1", "anonymous_id": "cookie", "product_ids": ["p1"], "cart": ["p2"],
+                "filters": { "available": true, "categories": ["Par"], "brands": ["b"], "price_min": 1.5, "price_max": 90,
+                    "where": "not (price > 80 or brand in ('x', \"y\")) and attributes.color is null" },
+                "exclude": ["p3"], "n": 5, "explain": true, "preview": false, "locale": "en", "impression": "client", "timeout_ms": 50
+            }),
+            json!({ "user_id": "u1", "n": 5, "preview": true,
+                "plan": "[[sources]]\nname = \"popular\"\nquota = 20\n[[sources]]\nname = \"personal\"\n[rerank]\ndiversity = 0.5\ncaps = { brand = 2 }" }),
+        ],
         ("POST", "/v1/events") => vec![
             json!({
                 "message_id": "f1", "event": "product_viewed", "user_id": "u1", "anonymous_id": "a", "session_id": "s",
@@ -587,6 +590,10 @@ fn a_shop(server: &Server) {
     server.post("/v1/train", &json!({ "models": ["popular", "item-knn"] }));
 }
 
+fn is_edit(operation: &Operation) -> bool {
+    operation.method == "PUT" && operation.path.ends_with("/{id}")
+}
+
 #[test]
 fn no_request_to_any_operation_is_answered_with_a_5xx() {
     let dir = tempfile::tempdir().unwrap();
@@ -603,10 +610,12 @@ fn no_request_to_any_operation_is_answered_with_a_5xx() {
     for operation in &operations {
         for body in seeds(operation) {
             let answer = server.send(&operation.method, &operation.path, body.to_string().as_bytes());
-            assert_eq!(
+            // What people edit is changed by who says what they have seen, which nobody here does.
+            let wanted: &[u16] = if is_edit(operation) { &[400, 428] } else { &[200, 201] };
+            assert!(
+                wanted.contains(&answer.status),
+                "the valid body of {operation:?} gets {}: {}",
                 answer.status,
-                200,
-                "the valid body of {operation:?}: {}",
                 String::from_utf8_lossy(&answer.body)
             );
         }

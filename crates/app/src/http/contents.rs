@@ -75,8 +75,8 @@ pub async fn put(
     headers: HeaderMap,
     ApiJson(body): ApiJson<Value>,
 ) -> Result<Response> {
-    let seen = if_match(&headers)?;
     let content: Content = read_changed(body, "content_id", &id)?;
+    let seen = if_match(&headers)?;
     let stored = content.clone();
     working(&engine, move |engine| engine.put_content(&stored.content_id.clone(), Some(stored), Some(&seen), ACTOR))
         .await?;

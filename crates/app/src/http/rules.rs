@@ -95,8 +95,8 @@ pub async fn put(
     headers: HeaderMap,
     ApiJson(body): ApiJson<Value>,
 ) -> Result<Response> {
-    let seen = if_match(&headers)?;
     let rule: Rule = read_changed(body, "rule_id", &id)?;
+    let seen = if_match(&headers)?;
     let stored = rule.clone();
     working(&engine, move |engine| engine.put_rule(stored, Some(&seen), ACTOR)).await?;
     Ok(as_it_is(&rule))
