@@ -312,8 +312,8 @@ impl Plans {
             (true, true) => "cart",
             (false, _) => "home",
         };
-        let is_about_nothing_known = !about_context && !(query.products.is_empty() && query.cart.is_empty());
-        let own = self.plans.get(query.placement.as_str()).filter(|_| !is_about_nothing_known);
+        let is_about_nothing = query.products.is_empty() && query.cart.is_empty();
+        let own = self.plans.get(query.placement.as_str()).filter(|_| about_context || is_about_nothing);
         own.or_else(|| self.plans.get(by_context)).expect("the built-in plans are always there")
     }
 }
