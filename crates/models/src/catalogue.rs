@@ -3,8 +3,8 @@
 use crate::options::{OptionSpec, nearest};
 use crate::{Error, FitContext, Model, Options, Result, Tensors, TrainingData};
 use crate::{
-    bpr, buy_again, ease, fm, graph_filter, gru4rec, hybrid, ials, item_knn, item2vec, markov, mult_vae, neumf,
-    personal_top, popular, rp3beta, sasrec, slim, svd, tifu_knn, trending, vmis_knn, warp,
+    bought_together, bpr, buy_again, ease, fm, graph_filter, gru4rec, hybrid, ials, item_knn, item2vec, markov,
+    mult_vae, neumf, personal_top, popular, rp3beta, sasrec, slim, svd, tifu_knn, trending, vmis_knn, warp,
 };
 
 /// One model of the catalogue.
@@ -16,7 +16,7 @@ pub struct ModelSpec {
     /// What data it is for.
     pub suits: Suits,
     pub cost: Cost,
-    /// Whether the ranking depends on the history.
+    /// Whether it may speak for shoppers: it ranks by a whole history, not for everybody alike and not for one cart.
     pub is_personal: bool,
     /// Whether `SOURCE.KEY=VALUE` reaches the options of other models.
     pub takes_source_options: bool,
@@ -44,21 +44,28 @@ pub struct Suits {
     pub ratings: bool,
     /// Rows that are sessions, or at least in the order in which things happened.
     pub sessions: bool,
+    /// What was bought at once.
+    pub orders: bool,
     /// Products beyond which it takes too much memory or time.
     pub n_items_max: usize,
 }
 
 impl Suits {
     /// Interactions are all it takes.
-    pub const ANYTHING: Self = Self { time: false, ratings: false, sessions: false, n_items_max: usize::MAX };
+    pub const ANYTHING: Self =
+        Self { time: false, ratings: false, sessions: false, orders: false, n_items_max: usize::MAX };
     pub const WITH_TIME: Self = Self { time: true, ..Self::ANYTHING };
     pub const WITH_RATINGS: Self = Self { ratings: true, ..Self::ANYTHING };
     pub const SESSIONS: Self = Self { sessions: true, ..Self::ANYTHING };
+    pub const ORDERS: Self = Self { orders: true, ..Self::ANYTHING };
 
     /// Whether data that has `has`, and `has.n_items_max` products, is enough.
     pub fn fits(&self, has: &Self) -> bool {
-        let lacks = |wanted: bool, has: bool| wanted && !has;
-        !(lacks(self.time, has.time) || lacks(self.ratings, has.ratings) || lacks(self.sessions, has.sessions))
+        let enough = |wanted: bool, has: bool| has || !wanted;
+        enough(self.time, has.time)
+            && enough(self.ratings, has.ratings)
+            && enough(self.sessions, has.sessions)
+            && enough(self.orders, has.orders)
             && has.n_items_max <= self.n_items_max
     }
 }
@@ -88,6 +95,7 @@ pub const MODELS: &[ModelSpec] = &[
     ModelSpec { suits: Suits::WITH_TIME, ..entry!(buy_again, Counting) },
     entry!(tifu_knn, Counting),
     entry!(item_knn, Counting),
+    ModelSpec { is_personal: false, suits: Suits::ORDERS, ..entry!(bought_together, Counting) },
     entry!(rp3beta, Counting),
     entry!(slim, Solving),
     entry!(ease, Solving),
@@ -185,6 +193,7 @@ mod tests {
     fn the_last_that_listens_speaks() {
         assert_eq!(personal(["popular", "item-knn", "graph-filter", "trending"].into_iter()), Some("graph-filter"));
         assert_eq!(personal(["popular", "no such model"].into_iter()), None);
+        assert_eq!(personal(["item-knn", "bought-together"].into_iter()), Some("item-knn"), "that is about carts");
     }
 
     #[test]

@@ -70,32 +70,69 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         "bm25" => bm25(pairs),
         _ => pairs,
     };
-    let by_item = by_user.transposed();
-    let support = options.number("support") as f32;
-    let damping = damping(&by_user, options.number("user_power"));
-    let measure = Measure::new(options, &squared_norms(&by_item, &damping));
-    let damped = by_item.map_cells(|_, user, weight| weight * damping[user as usize]);
-    let n_neighbours = options.count("neighbours");
-    let n_items = by_user.n_items();
-    let matrix = ItemMatrix::build(
-        NAME,
-        n_items,
-        context,
-        || (GramRow::new(n_items), GramRow::new(n_items)),
-        |(counts, users), item| {
-            let is_other = |&(j, _): &(u32, f32)| j as usize != item;
-            let similar = counts.row(&damped, &by_user, item).map(|(j, count)| (j, measure.similarity(count, item, j)));
-            let best = if support > 0.0 {
-                let trust = users.n_common(&damped, &by_user, item).map(|(_, n)| n / (n + support));
-                let trusted = similar.zip(trust).map(|((j, similarity), trust)| (j, similarity * trust));
-                Best::of(trusted.filter(is_other), n_neighbours)
-            } else {
-                Best::of(similar.filter(is_other), n_neighbours)
-            };
-            best.into_unsorted()
+    let popularity_power = options.number("popularity_power") as f32;
+    let likeness = Likeness {
+        neighbours: options.count("neighbours"),
+        user_power: options.number("user_power"),
+        norms: match options.word("similarity") {
+            "cosine" => (1.0 - popularity_power, popularity_power),
+            "cooccurrence" => (1.0, 0.0),
+            _ => (0.0, 0.0),
         },
-    )?;
-    Ok(ItemItemModel::new(NAME, options, event_weights, matrix))
+        shrinkage: options.number("shrinkage") as f32,
+        support: options.number("support") as f32,
+        common_min: 1,
+    };
+    Ok(ItemItemModel::new(NAME, options, event_weights, likeness.matrix(NAME, &by_user, context)?))
+}
+
+/// How alike two products are by the rows that have both, rows being users here and orders in `bought_together`.
+pub(crate) struct Likeness {
+    /// Kept in each product's list.
+    pub neighbours: usize,
+    /// A row with n products counts n^-power.
+    pub user_power: f64,
+    /// Powers that the squared norm of the product whose list it is and that of its neighbour divide by.
+    pub norms: (f32, f32),
+    /// Added to the norms.
+    pub shrinkage: f32,
+    /// Similarity from n common rows counts n / (n + support).
+    pub support: f32,
+    /// Products with fewer common rows are no neighbours.
+    pub common_min: usize,
+}
+
+impl Likeness {
+    /// The neighbours of every product; `by_user` has each pair once.
+    pub fn matrix(&self, model: &'static str, by_user: &Interactions, context: &FitContext<'_>) -> Result<ItemMatrix> {
+        let by_item = by_user.transposed();
+        let damping = damping(by_user, self.user_power);
+        let measure = Measure::new(self, &squared_norms(&by_item, &damping));
+        let damped = by_item.map_cells(|_, user, weight| weight * damping[user as usize]);
+        let n_items = by_user.n_items();
+        let asks_common = self.support > 0.0 || self.common_min > 1;
+        ItemMatrix::build(
+            model,
+            n_items,
+            context,
+            || (GramRow::new(n_items), GramRow::new(n_items)),
+            |(counts, users), item| {
+                let is_other = |&(j, _): &(u32, f32)| j as usize != item;
+                let similar =
+                    counts.row(&damped, by_user, item).map(|(j, count)| (j, measure.similarity(count, item, j)));
+                let best = if asks_common {
+                    let common = users.n_common(&damped, by_user, item).map(|(_, n)| n);
+                    let is_known = |n: f32| n >= self.common_min as f32;
+                    let trusted = similar.zip(common).filter(|(_, n)| is_known(*n));
+                    let trusted = trusted.map(|((j, similarity), n)| (j, similarity * n / (n + self.support)));
+                    Best::of(trusted.filter(is_other), self.neighbours)
+                } else {
+                    Best::of(similar.filter(is_other), self.neighbours)
+                };
+                best.into_unsorted()
+            },
+        )
+    }
 }
 
 /// n^-power of each user, n being the number of the user's products.
@@ -146,15 +183,10 @@ struct Measure {
 }
 
 impl Measure {
-    fn new(options: &Options, squared_norms: &[f32]) -> Self {
-        let target = options.number("popularity_power") as f32;
-        let (source, target) = match options.word("similarity") {
-            "cosine" => (1.0 - target, target),
-            "cooccurrence" => (1.0, 0.0),
-            _ => (0.0, 0.0),
-        };
+    fn new(likeness: &Likeness, squared_norms: &[f32]) -> Self {
+        let (source, target) = likeness.norms;
         let to_the = |power: f32| squared_norms.iter().map(|norm| norm.powf(power)).collect();
-        Self { sources: to_the(source), targets: to_the(target), shrinkage: options.number("shrinkage") as f32 }
+        Self { sources: to_the(source), targets: to_the(target), shrinkage: likeness.shrinkage }
     }
 
     /// `sim(i, j) = c_ij / (‖i‖^2(1−p) ‖j‖^2p + shrinkage)`, `p` = ½ for the cosine and 0 for co-occurrence.

@@ -27,6 +27,7 @@ mod tensors;
 mod validation;
 mod weighting;
 
+pub mod bought_together;
 pub mod bpr;
 pub mod buy_again;
 pub mod ease;

@@ -83,6 +83,8 @@ pub struct TrainingData<'a> {
     pub interactions: &'a Interactions,
     /// Explicit ratings, the rating as weight, low ones included; `None` where people rate nothing.
     pub ratings: Option<&'a Interactions>,
+    /// Orders × items: a row is what was bought at once. `None` where nobody says what was.
+    pub orders: Option<&'a Interactions>,
     /// What is known of each user and each product beside the interactions.
     pub user_features: Option<&'a Features>,
     pub item_features: Option<&'a Features>,
@@ -91,7 +93,7 @@ pub struct TrainingData<'a> {
 impl<'a> TrainingData<'a> {
     /// Interactions alone.
     pub fn new(interactions: &'a Interactions) -> Self {
-        Self { interactions, ratings: None, user_features: None, item_features: None }
+        Self { interactions, ratings: None, orders: None, user_features: None, item_features: None }
     }
 }
 

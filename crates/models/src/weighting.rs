@@ -68,6 +68,9 @@ pub(crate) struct EventWeights {
 }
 
 impl EventWeights {
+    /// Every product of a history counts 1, however often and whenever it was touched.
+    pub const NONE: Self = Self { weighting: Weighting::Binary, half_life_days: 0.0 };
+
     pub fn new(options: &Options) -> Self {
         Self {
             weighting: Weighting::parse(options.word(WEIGHTING.key)),

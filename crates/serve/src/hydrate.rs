@@ -111,10 +111,6 @@ impl View {
     }
 }
 
-/// Most recent products of a history that models look at. Beyond it, the mean gain on held-out data was nil and the
-/// time of a fold-in grows with it.
-const HISTORY_MAX: usize = 100;
-
 /// What a product is worth that the shopper said to like: as much as one put on a wishlist.
 const WORD_WEIGHT: f32 = 2.0;
 /// Products of one's own history that halve what words are worth.
@@ -152,7 +148,8 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         view.freshest_event_at = profile.last_seen();
         view.purchased = profile.purchased().filter_map(|id| snapshot.number(id)).collect();
         view.due = due(snapshot, profile, query);
-        for entry in profile.history().iter().take(HISTORY_MAX) {
+        // All that the profile keeps: with 100 of its 200 a grocer's slates held 2.8 % less of the next basket (docs/plans.md).
+        for entry in profile.history() {
             let Some(item) = snapshot.models.item(&entry.product_id) else { continue };
             view.bought.insert(item, entry.purchases() > 0);
             let weight = entry.strength() as f32;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{ModelVersion, Product, ProductId, Timestamp};
-use models::{History, Model, Tensors, catalogue, onboarding::Population, rank};
+use models::{History, Model, Tensors, bought_together, catalogue, onboarding::Population, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
 
@@ -25,7 +25,7 @@ pub struct ModelSet {
     index: FxHashMap<ProductId, u32>,
     /// As the training named them: the last that is personal speaks for shoppers.
     models: Vec<Box<dyn Model>>,
-    /// Of these, the first that knows what goes with a product.
+    /// Of these, the first that knows what goes with a product; what is bought together is asked for by its name.
     item_to_item: Option<usize>,
     /// A brought model that ranks anew what the personal one finds.
     scorer: Option<Scorer>,
@@ -122,7 +122,8 @@ impl ModelSet {
         popular.iter().for_each(|&(item, score)| popularity[item as usize] = score);
         let knows_neighbours =
             |model: &dyn Model| (0..items.len() as u32).any(|item| !model.neighbours(item, 1).is_empty());
-        let item_to_item = models.iter().position(|model| knows_neighbours(model.as_ref()));
+        let is_item_to_item = |model: &dyn Model| model.name() != bought_together::NAME && knows_neighbours(model);
+        let item_to_item = models.iter().position(|model| is_item_to_item(model.as_ref()));
         Self {
             version,
             created_at,
@@ -172,7 +173,7 @@ impl ModelSet {
 
     /// The model that learned from orders alone what is bought together.
     pub(crate) fn bought_together(&self) -> Option<&dyn Model> {
-        self.model("bought-together")
+        self.model(bought_together::NAME)
     }
 
     pub(crate) fn popular(&self) -> &[(u32, f32)] {
@@ -387,6 +388,14 @@ impl Snapshot {
     /// What two products have in common: 0 nothing – 1 category and brand.
     pub(crate) fn similarity(&self, left: u32, right: u32) -> f32 {
         self.numbering.similarity(left, right)
+    }
+
+    /// The same by id; 0 with what nobody knows.
+    pub fn similarity_of(&self, left: &ProductId, right: &ProductId) -> f32 {
+        match (self.number(left), self.number(right)) {
+            (Some(left), Some(right)) => self.similarity(left, right),
+            _ => 0.0,
+        }
     }
 
     pub(crate) fn shelf_order(&self) -> &[u32] {

@@ -148,6 +148,21 @@ fn a_product_page_asks_whichever_model_knows_what_goes_with_a_product() {
 }
 
 #[test]
+fn what_is_bought_together_is_for_carts_and_stands_in_for_no_other_model() {
+    let cart = Query { placement: PlacementId::new("cart").unwrap(), cart: vec![id(3)], ..query(2) };
+    let both = shop(&["popular", "bought-together", "item-knn"]);
+    for (asked, strategy) in [(&cart, "bought_together"), (&page(vec![id(3)], 2), "item_to_item")] {
+        let slate = ask(&both, &Shopper::default(), asked);
+        assert_eq!(slate.strategy, strategy, "{slate:?}");
+        assert!(numbers(&slate).iter().all(|n| n % 2 == 1), "{slate:?}");
+    }
+    let alone = shop(&["popular", "bought-together"]);
+    assert_eq!(ask(&alone, &Shopper::default(), &page(vec![id(3)], 2)).strategy, "category");
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    assert_eq!(ask(&alone, &viewer, &query(2)).strategy, "category", "it does not speak for shoppers");
+}
+
+#[test]
 fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
     let bought = shopper(&[(EventKind::OrderCompleted, 3)]);
     let slate = ask(&shop(ALL), &bought, &query(N));

@@ -96,6 +96,8 @@ pub fn suits(dataset: &Dataset) -> Suits {
         time: dataset.has_time,
         sessions: dataset.format == "sessions",
         ratings: dataset.ratings.is_some(),
+        // Who needs orders speaks for carts, and what is chosen here speaks for users.
+        orders: false,
         n_items_max: dataset.n_items,
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use domain::{ModelVersion, Position, Timestamp};
 use models::{
-    FitContext, Model, TrainingData,
+    FitContext, Interactions, Model, TrainingData, bought_together,
     catalogue::{self, Suits},
     onboarding::Population,
 };
@@ -92,6 +92,10 @@ pub enum TrainError {
     NothingToLearn { shop: String, position: Position },
     #[error("no model to fit was named; name one of: {}", known_models())]
     NoModel,
+    #[error(
+        "shop {shop} has no order of two products, which {models} learns from; name other models too, or wait for such an order"
+    )]
+    NoOrders { shop: String, models: String },
     #[error("auto: {0}")]
     Budget(String),
     #[error("auto: {0}")]
@@ -138,14 +142,24 @@ pub fn run(
     thin(&mut set.split);
     let chosen = if wants_auto { Some(choose(recipe, &set, progress, cancelled)?) } else { None };
     let recipe = chosen.as_ref().map_or(recipe, |chosen| &chosen.recipe);
+    let (fitted_recipe, left_out) = fitting(recipe, &set);
+    // What was wanted is kept, so that a later training fits what this one could not.
+    let (wanted, recipe) = (recipe, &fitted_recipe);
+    if recipe.models.is_empty() {
+        return Err(TrainError::NoOrders { shop: order.shop.clone(), models: left_out.join(", ") });
+    }
+    for name in &left_out {
+        step(&format!("leave out {name}: no order has two products"), 1, 1);
+    }
     let candidate = measure(recipe, &set.split, progress, cancelled)?;
-    let rivals = rivals(stores.registry, recipe, &set.split, &candidate, progress, cancelled)?;
+    let rivals = rivals(stores.registry, wanted, &set.split, &candidate, progress, cancelled)?;
 
     let mut fitted = fit_all(recipe, &set, progress, cancelled)?;
     let facts = BTreeMap::from([
         ("n_users".to_owned(), set.n_users as f64),
         ("n_items".to_owned(), set.item_ids.len() as f64),
         ("n_interactions".to_owned(), set.all.n_interactions() as f64),
+        ("n_orders".to_owned(), set.orders.as_ref().map_or(0, Interactions::n_users) as f64),
         ("n_cases".to_owned(), set.split.cases.len() as f64),
         ("fit_seconds".to_owned(), fitted.seconds),
         ("total_seconds".to_owned(), started.elapsed().as_secs_f64()),
@@ -155,7 +169,7 @@ pub fn run(
         created_at: order.now,
         models: recipe.models.clone(),
         log_position: position,
-        options: serde_json::to_value(recipe).expect("a recipe is plain data"),
+        options: serde_json::to_value(wanted).expect("a recipe is plain data"),
         seed: recipe.seed,
         code_version: order.code_version.clone(),
         metrics: candidate.metrics.clone(),
@@ -168,7 +182,9 @@ pub fn run(
     fitted.files.extend((stores.carried)(&recipe.models)?);
     let manifest = stores.registry.register(manifest, &fitted.files)?;
     let (promoted, verdict) = gate(&candidate, &rivals, order.gate_ratio);
-    let verdict = chosen.map_or(verdict.clone(), |chosen| format!("{}; {verdict}", chosen.said));
+    let without = (!left_out.is_empty()).then(|| format!("without {}: no order has two products", left_out.join(", ")));
+    let said = chosen.map(|chosen| chosen.said).into_iter().chain(without).chain([verdict]);
+    let verdict = said.collect::<Vec<_>>().join("; ");
     if promoted {
         stores.registry.promote(&manifest.version)?;
     }
@@ -186,7 +202,7 @@ struct Chosen {
 const BUDGET: &str = "auto.budget";
 const BUDGET_DEFAULT: Duration = Duration::from_secs(600);
 /// What serving falls back on, whoever wins.
-const BASE: [&str; 3] = ["popular", "trending", "item-knn"];
+const BASE: [&str; 4] = ["popular", "trending", bought_together::NAME, "item-knn"];
 /// What speaks for shoppers while a shop has too few events to choose on.
 const UNCHOSEN: &str = "item-knn";
 
@@ -241,6 +257,17 @@ fn choose(
         choice.tried.len()
     );
     Ok(Chosen { recipe: with_winner(recipe, winner), said })
+}
+
+/// The recipe without the models that need orders where the shop has none, and those models.
+fn fitting(recipe: &Recipe, set: &TrainingSet) -> (Recipe, Vec<String>) {
+    let needs_orders = |name: &String| catalogue::find(name).is_ok_and(|spec| spec.suits.orders);
+    let is_left_out = |name: &String| set.orders.is_none() && needs_orders(name);
+    let (left_out, models): (Vec<_>, Vec<_>) = recipe.models.iter().cloned().partition(is_left_out);
+    let of_left_out =
+        |key: &str| key.split_once('.').is_some_and(|(model, _)| left_out.iter().any(|name| name == model));
+    let options = recipe.options.iter().filter(|(key, _)| !of_left_out(key)).cloned().collect();
+    (Recipe { models, options, ..recipe.clone() }, left_out)
 }
 
 fn with_winner(recipe: &Recipe, winner: &auto::Tried) -> Recipe {
@@ -328,7 +355,9 @@ fn measure(
 ) -> Result<Measured, TrainError> {
     let judged_name = judged_model(recipe);
     let mut metrics = BTreeMap::new();
-    for name in &recipe.models {
+    // The cases ask what a shopper does next, which models of orders are not for: they are judged only when alone.
+    let is_asked = |name: &&String| **name == judged_name || catalogue::find(name).is_ok_and(|spec| !spec.suits.orders);
+    for name in recipe.models.iter().filter(is_asked) {
         let model = fit(recipe, name, &split.training_data(), "evaluate", progress, &|_| {}, cancelled)?;
         let (means, intervals) = judge(model.as_ref(), &split.cases, &KS).summary(&KS, recipe.seed);
         if *name == judged_name {
@@ -430,7 +459,8 @@ fn fit_all(
     let mut importance = BTreeMap::new();
     for name in &recipe.models {
         let watch = |p| record(&mut curves.lock(), p);
-        let model = fit(recipe, name, &TrainingData::new(&set.all), "fit", progress, &watch, cancelled)?;
+        let data = TrainingData { orders: set.orders.as_ref(), ..TrainingData::new(&set.all) };
+        let model = fit(recipe, name, &data, "fit", progress, &watch, cancelled)?;
         files.insert(format!("{name}.safetensors"), model.tensors().to_bytes()?);
         let of_features: Vec<FeatureImportance> = model.importance().into_iter().map(stored).collect();
         if !of_features.is_empty() {
@@ -514,11 +544,11 @@ mod tests {
             recipe(&["auto"], &[("auto.budget", "30s"), ("bpr.factors", "9"), ("item-knn.half_life_days", "60")]);
         let ials = with_winner(&asked, &winner("ials", &[("factors", "64")]));
         let options = [("item-knn.half_life_days", "60"), ("ials.factors", "64")];
-        assert_eq!(ials, recipe(&["popular", "trending", "item-knn", "ials"], &options));
+        assert_eq!(ials, recipe(&["popular", "trending", "bought-together", "item-knn", "ials"], &options));
         let knn = with_winner(&asked, &winner("item-knn", &[("neighbours", "99")]));
         assert_eq!(
             (knn.models.as_slice(), judged_model(&knn).as_str()),
-            (&["popular", "trending", "item-knn"].map(str::to_owned)[..], "item-knn")
+            (&["popular", "trending", "bought-together", "item-knn"].map(str::to_owned)[..], "item-knn")
         );
         let filter = with_winner(&recipe(&["auto", "ials"], &[]), &winner("graph-filter", &[]));
         assert_eq!(judged_model(&filter), "graph-filter", "whoever else was named");

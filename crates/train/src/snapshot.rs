@@ -14,6 +14,7 @@ use features::{
     training::{Training, TrainingRow},
 };
 use models::{Interaction, Interactions};
+use rustc_hash::FxHashMap;
 use store::{EventLog, Lake, StoreError};
 
 use crate::pipeline::TrainError;
@@ -80,6 +81,8 @@ pub struct TrainingSet {
     pub item_ids: Vec<ProductId>,
     pub n_users: usize,
     pub all: Interactions,
+    /// Orders × items; `None` when no order has two products.
+    pub orders: Option<Interactions>,
     pub split: Split,
     /// The same made of the training part of `split` alone, to choose a model on; `None` when it has too little for that.
     pub validation: Option<Split>,
@@ -116,7 +119,8 @@ pub fn training_set(
         _ => None,
     };
     let all = matrix(&all, &source.users, &source.items)?;
-    Ok(TrainingSet { n_users: source.users.len(), item_ids: source.items.values, all, split, validation })
+    let orders = orders(lake, up_to, &source.items)?;
+    Ok(TrainingSet { n_users: source.users.len(), item_ids: source.items.values, all, orders, split, validation })
 }
 
 /// What splits are made from.
@@ -301,6 +305,41 @@ fn bought(
 fn bought_by(bought: &[(u32, u32)], user: u32) -> Vec<u32> {
     let start = bought.partition_point(|(buyer, _)| *buyer < user);
     bought[start..].iter().take_while(|(buyer, _)| *buyer == user).map(|(_, item)| *item).collect()
+}
+
+/// What was bought at once: an order, or a user's purchases of one day (UTC) where they name no order. Returned or not, it
+/// was wanted together. Orders of users who don't allow to be learned from are left out: their rows have no user.
+fn orders(lake: &dyn Lake, up_to: Position, items: &Numbers<ProductId>) -> Result<Option<Interactions>, TrainError> {
+    let mut numbers: FxHashMap<(String, Result<String, i64>), u32> = FxHashMap::default();
+    let mut cells = Vec::new();
+    read_batches(lake, up_to, |batch| {
+        let columns = (text(&batch, "user_id"), text(&batch, "product_id"), text(&batch, "interaction_type"));
+        let (Some(user), Some(product), Some(kind)) = columns else { return Ok(()) };
+        let columns = (text(&batch, "order_id"), number(&batch, "position"), number(&batch, "occurred_at_us"));
+        let (Some(order), Some(position), Some(at)) = columns else { return Ok(()) };
+        for row in 0..batch.num_rows() {
+            let is_purchase = kind.is_valid(row) && kind.value(row) == InteractionType::Purchase.as_str();
+            let is_later = position.value(row) as u64 > up_to.0;
+            if !is_purchase || is_later || !user.is_valid(row) || !product.is_valid(row) {
+                continue;
+            }
+            let timestamp = at.value(row).div_euclid(1_000_000);
+            let Some(item) = ProductId::new(product.value(row)).ok().and_then(|item| items.get(&item)) else {
+                continue;
+            };
+            let name = match order.is_valid(row) {
+                true => Ok(order.value(row).to_owned()),
+                false => Err(timestamp.div_euclid(86_400)),
+            };
+            let next = numbers.len() as u32;
+            let order = *numbers.entry((user.value(row).to_owned(), name)).or_insert(next);
+            cells.push(Interaction { user: order, item, weight: 1.0, timestamp });
+        }
+        Ok(())
+    })?;
+    let orders = Interactions::new(numbers.len(), items.len(), &cells)?.merged();
+    let has_two = orders.rows().any(|order| order.items.len() > 1);
+    Ok(has_two.then_some(orders))
 }
 
 fn filtered(batch: &RecordBatch, keep: &BooleanArray) -> Result<RecordBatch, StoreError> {

@@ -29,7 +29,7 @@ use crate::{
 const REPLAYED: i64 = 28 * DAY;
 const SETTING: &str = "demo";
 /// Fitted in seconds: nobody wants to watch `auto` look for better ones before the first page.
-const MODELS: [&str; 5] = ["popular", "trending", "item-knn", "ials", "hybrid"];
+const MODELS: [&str; 6] = ["popular", "trending", "bought-together", "item-knn", "ials", "hybrid"];
 
 /// Where the sample shop stands; kept in its settings, so that a second start goes on.
 #[derive(Debug, Clone, Serialize, Deserialize)]

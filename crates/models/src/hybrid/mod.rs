@@ -118,14 +118,18 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     Ok(Hybrid { options: options.clone(), sources, blend })
 }
 
-/// The sources as they were before the held-out interactions.
+/// The sources as they were before the held-out interactions; orders may hold these.
 fn fit_trial(
     held_out: &HeldOut,
     data: &TrainingData<'_>,
     options: &Options,
     context: &FitContext<'_>,
 ) -> Result<Vec<Box<dyn Model>>> {
-    sources::fit(&TrainingData { interactions: &held_out.train, ratings: None, ..*data }, options, context)
+    sources::fit(
+        &TrainingData { interactions: &held_out.train, ratings: None, orders: None, ..*data },
+        options,
+        context,
+    )
 }
 
 fn hold_out(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<HeldOut> {
