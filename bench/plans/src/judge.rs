@@ -40,8 +40,8 @@ impl Judged {
         Self { cases: part.cases().par_iter().zip(lists).map(case).collect() }
     }
 
-    /// With how varied the lists are: as serving's own measure has it, and by the most special category, which plans don't look at
-    /// alone.
+    /// With how varied the lists are: as serving's own measure has it, and by the most special category, which plans
+    /// don't look at alone.
     pub fn with_variety(part: &Part, lists: &Lists, shop: &Shop, snapshot: &Snapshot) -> Self {
         let types: BTreeMap<&ProductId, &str> =
             shop.products.iter().filter_map(|product| Some((&product.product_id, product.category()?))).collect();

@@ -1,10 +1,10 @@
-//! Next baskets through the plan of the front page: does serving lose any of what its model ranks first, and what does variety
-//! cost?
+//! Next baskets through the plan of the front page: does serving lose any of what its model ranks first, and what does
+//! variety cost?
 //!
-//! `cargo run --release -p plans -- DATA/completejourney`; `docs/plans.md` has the figures. A model learns from everything
-//! before a moment, in the training rows that the product has; each household that comes back within four weeks is asked at
-//! its next basket, with the profile that its events before the moment fold to. Everything is chosen on the four weeks before
-//! the last four; these are read once.
+//! `cargo run --release -p plans -- DATA/completejourney`; `docs/plans.md` has the figures. A model learns from
+//! everything before a moment, in the training rows that the product has; each household that comes back within four
+//! weeks is asked at its next basket, with the profile that its events before the moment fold to. Everything is chosen
+//! on the four weeks before the last four; these are read once.
 
 mod judge;
 mod shop;
@@ -100,8 +100,8 @@ fn choose_recipe(part: &Part, seed: u64) -> anyhow::Result<String> {
     Ok(best.context("no recipe to choose from")?.1.to_owned())
 }
 
-/// Prints what the model finds by each kind of history and what the plan makes of it at each diversity; answers the largest of
-/// these that costs little and brings much, 0 if none does.
+/// Prints what the model finds by each kind of history and what the plan makes of it at each diversity; answers the
+/// largest of these that costs little and brings much, 0 if none does.
 fn sweep(name: &str, shop: &Shop, part: &Part, recipe: &str, diversities: &[f32], seed: u64) -> anyhow::Result<f32> {
     println!("\n{name}:\n\n| | {} |\n|---|---|---|---|---|---|", COLUMNS.map(|(_, title)| title).join(" | "));
     let on_lines = part.fit(recipe, Rows::Lines, seed)?;

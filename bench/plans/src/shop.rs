@@ -183,19 +183,8 @@ impl Part {
     pub fn slates(&self, snapshot: &Snapshot, plan: &Plan) -> Lists {
         let policy = Policy { recommend_purchased: true, plan: Some(plan), ..Policy::default() };
         let slate = |case: &Case| {
-            let query = Query {
-                placement: PlacementId::new("home").expect("a short name"),
-                user: Some(case.user),
-                anonymous: None,
-                products: Vec::new(),
-                cart: Vec::new(),
-                filters: Filters::default(),
-                exclude: Vec::new(),
-                segments: Vec::new(),
-                n: K,
-                explain: false,
-                now: case.at,
-            };
+            let home = PlacementId::new("home").expect("a short name");
+            let query = Query { filters: Filters::default(), ..Query::of_user(home, case.user, K, case.at) };
             let id = RecommendationId::new("r").expect("a short id");
             let slate = serve::recommend(snapshot, &case.shopper, &query, policy, id);
             slate.items.into_iter().map(|item| item.product_id).collect()

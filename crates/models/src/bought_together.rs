@@ -1,10 +1,10 @@
 //! What is bought in one order with a product.
 //!
-//! `item_knn` over orders instead of users: Linden, Smith, York, *Amazon.com Recommendations: Item-to-Item Collaborative
-//! Filtering* (IEEE Internet Computing 2003) take the cosine of the products' columns, because the count of common orders
-//! alone names best sellers beside everything. A long order says little of each pair in it (Smith & Linden, *Two Decades of
-//! Recommender Systems at Amazon.com*, IEEE Internet Computing 2017), so orders are damped by their length, and what happened
-//! once is chance, so pairs need a support.
+//! `item_knn` over orders instead of users: Linden, Smith, York, *Amazon.com Recommendations: Item-to-Item
+//! Collaborative Filtering* (IEEE Internet Computing 2003) take the cosine of the products' columns, because the count
+//! of common orders alone names best sellers beside everything. A long order holds many pairs by chance, as heavy buyers
+//! do (Smith & Linden, *Two Decades of Recommender Systems at Amazon.com*, IEEE Internet Computing 2017), so orders are
+//! damped by their length; and what happened once is chance, so pairs need a support.
 //!
 //! ```text
 //! s_o       = lines of o ^ -order_power
@@ -12,8 +12,8 @@
 //! sim(i, j) = c_ij / (n_i^(1-p) n_j^p) * N_ij / (N_ij + support),  N_ij >= support_min the number of common orders
 //! ```
 //!
-//! It is about a product or a cart. As a shopper's model it would name what went with everything they ever bought, and never
-//! what they buy anyway: others speak for shoppers.
+//! It is about a product or a cart. As a shopper's model it would name what went with everything they ever bought, and
+//! never what they buy anyway: others speak for shoppers.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,7 @@ pub const OPTIONS: &[OptionSpec] = &[
         "the norm of the other product to 2 × this power: 0 is the share of orders, which favours best sellers, 0.5 the cosine, 1 the lift",
     )
     .search(Range::Linear(0.0, 0.7)),
-    OptionSpec::number("order_power", 0.5, 0.0, 2.0, "damping of long orders: one with n products counts n^-order_power")
+    OptionSpec::number("order_power", 0.5, 0.0, 2.0, "damping of long orders: of n products, one counts n^-order_power")
     .search(Range::Linear(0.0, 1.5)),
     OptionSpec::count("support_min", 2, 1, 10_000, "products with fewer common orders do not go together"),
     OptionSpec::number(
@@ -69,8 +69,8 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
     Ok(ItemItemModel::new(NAME, options, EventWeights::NONE, likeness.matrix(NAME, &by_order, context)?))
 }
 
-/// A row for each day (UTC) on which a user bought something. Purchases are the heaviest events, as in `buy_again`; where the
-/// data has no time, all of a user's are one order.
+/// A row for each day (UTC) on which a user bought something. Purchases are the heaviest events, as in `buy_again`;
+/// where the data has no time, all of a user's are one order.
 fn days(interactions: &Interactions) -> Result<Interactions> {
     let heaviest = interactions.rows().flat_map(|row| row.weights).copied().fold(0.0, f32::max);
     let day = |event: &HistoryItem| event.timestamp.div_euclid(86_400);
@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn without_orders_those_of_a_day_are_one() {
         const DAY: i64 = 86_400;
-        // On days 0 and 3 the users buy 0 and 1, on day 1 also 2; views of 3 are no purchase, and 4 was bought the day after.
+        // On days 0 and 3 the users buy 0 and 1, on day 1 also 2; views of 3 are no purchase, and 4 was bought the day
+        // after.
         let events = [(0, 0, 5.0, 10), (0, 1, 5.0, 99), (0, 3, 1.0, 50), (0, 2, 5.0, DAY), (1, 4, 5.0, 4 * DAY)];
         let again = [(1, 0, 5.0, 3 * DAY), (1, 1, 5.0, 3 * DAY + 7), (1, 3, 1.0, 3 * DAY)];
         let log = log(2, 5, &[&events[..], &again[..]].concat());

@@ -94,8 +94,8 @@ impl View {
         if self.about_context { &self.context } else { &self.history }
     }
 
-    /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model knows
-    /// yet are among them.
+    /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model
+    /// knows yet are among them.
     pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, Liked)> {
         if self.about_context {
             let now = Liked { weight: 1.0, age_days: 0.0 };
@@ -148,7 +148,8 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         view.freshest_event_at = profile.last_seen();
         view.purchased = profile.purchased().filter_map(|id| snapshot.number(id)).collect();
         view.due = due(snapshot, profile, query);
-        // All that the profile keeps: with 100 of its 200 a grocer's slates held 2.8 % less of the next basket (docs/plans.md).
+        // All that the profile keeps: with 100 of its 200 a grocer's slates held 2.8 % less of the next basket
+        // (docs/plans.md).
         for entry in profile.history() {
             let Some(item) = snapshot.models.item(&entry.product_id) else { continue };
             view.bought.insert(item, entry.purchases() > 0);

@@ -210,8 +210,8 @@ fn wants_auto(recipe: &Recipe) -> bool {
     recipe.models.iter().any(|name| name == auto::NAME)
 }
 
-/// What a recipe with `auto` comes to when `winner` takes its place: the models that serving falls back on, those that it
-/// names itself, and the winner, which speaks for shoppers. Options of models that are not fitted go.
+/// What a recipe with `auto` comes to when `winner` takes its place: the models that serving falls back on, those that
+/// it names itself, and the winner, which speaks for shoppers. Options of models that are not fitted go.
 fn without_auto(recipe: &Recipe, winner: Option<&str>) -> Recipe {
     let named = recipe.models.iter().map(String::as_str).filter(|name| *name != auto::NAME);
     let mut models: Vec<&str> = BASE.into_iter().chain(named).filter(|name| Some(*name) != winner).collect();

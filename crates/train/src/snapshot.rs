@@ -84,7 +84,8 @@ pub struct TrainingSet {
     /// Orders × items; `None` when no order has two products.
     pub orders: Option<Interactions>,
     pub split: Split,
-    /// The same made of the training part of `split` alone, to choose a model on; `None` when it has too little for that.
+    /// The same made of the training part of `split` alone, to choose a model on; `None` when it has too little for
+    /// that.
     pub validation: Option<Split>,
 }
 
@@ -133,7 +134,8 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Learns up to one moment and is judged by what comes then, until `end` if there is one. `None` when either is nothing.
+    /// Learns up to one moment and is judged by what comes then, until `end` if there is one. `None` when either is
+    /// nothing.
     fn split(&self, cut: Moment, end: Option<Moment>) -> Result<Option<Split>, TrainError> {
         let Self { lake, up_to, recommend_purchased, users, items } = self;
         let (lake, up_to) = (*lake, *up_to);
@@ -307,8 +309,8 @@ fn bought_by(bought: &[(u32, u32)], user: u32) -> Vec<u32> {
     bought[start..].iter().take_while(|(buyer, _)| *buyer == user).map(|(_, item)| *item).collect()
 }
 
-/// What was bought at once: an order, or a user's purchases of one day (UTC) where they name no order. Returned or not, it
-/// was wanted together. Orders of users who don't allow to be learned from are left out: their rows have no user.
+/// What was bought at once: an order, or a user's purchases of one day (UTC) where they name no order. Returned or not,
+/// it was wanted together. Orders of users who don't allow to be learned from are left out: their rows have no user.
 fn orders(lake: &dyn Lake, up_to: Position, items: &Numbers<ProductId>) -> Result<Option<Interactions>, TrainError> {
     let mut numbers: FxHashMap<(String, Result<String, i64>), u32> = FxHashMap::default();
     let mut cells = Vec::new();

@@ -14,7 +14,8 @@ fn line(product: u64) -> Line {
     Line::of(ProductId::new(format!("p{product}")).unwrap())
 }
 
-/// The products that user `n % 20` buys in the `n`th event, a day after the one before; with the order's name if it has one.
+/// The products that user `n % 20` buys in the `n`th event, a day after the one before; with the order's name if it has
+/// one.
 fn purchase(n: u64, products: &[u64], order: bool) -> Event {
     let event = if order { sample::purchase(n, &format!("o{n}")) } else { sample::event(n) };
     Event {
