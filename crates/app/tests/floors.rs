@@ -15,6 +15,8 @@ const NDCG_FLOORS: &[(&str, &[&str], f64)] = &[
     ("buy-again", &[], 0.049),
     ("tifu-knn", &[], 0.055),
     ("item-knn", &[], 0.042),
+    // About carts, not shoppers.
+    ("bought-together", &[], 0.042),
     ("rp3beta", &[], 0.042),
     ("slim", &[], 0.063),
     ("ease", &[], 0.060),
