@@ -21,7 +21,10 @@ use crate::bandit::{Bandit, BanditError, Beta, Choice, Exploration, LinUcb, Poli
 /// After so long without a click nothing is expected any more.
 pub const PATIENCE: i64 = 30 * MINUTE;
 /// Values of a [`context`].
-pub const CONTEXT: usize = 5;
+pub const CONTEXT: usize = 4;
+/// Contents and places that are counted: events from outside may name any.
+const CONTENTS_MAX: usize = 10_000;
+const PLACES_MAX: usize = 200;
 /// Choices whose click may still come.
 const WAITING_MAX: usize = 100_000;
 /// Of a hundred showings two are clicked, until somebody knows better.
@@ -65,13 +68,12 @@ struct State {
     waiting: VecDeque<Waiting>,
 }
 
-/// What is known when a choice is made: a constant, the shop's hour as a point on a circle, weekend or not, known by name or a visitor.
-pub fn context(at: Timestamp, zone: &TimeZone, is_known: bool) -> [f64; CONTEXT] {
+/// What is known when a choice is made: a constant, the shop's hour as a point on a circle, weekend or not.
+pub fn context(at: Timestamp, zone: &TimeZone) -> [f64; CONTEXT] {
     let wall = at.zoned(zone);
     let hour = TAU * (f64::from(wall.hour()) + f64::from(wall.minute()) / 60.0) / 24.0;
     let is_weekend = wall.weekday().to_monday_zero_offset() >= 5;
-    let yes = |holds: bool| f64::from(u8::from(holds));
-    [1.0, hour.sin(), hour.cos(), yes(is_weekend), yes(is_known)]
+    [1.0, hour.sin(), hour.cos(), f64::from(u8::from(is_weekend))]
 }
 
 impl State {
@@ -111,9 +113,16 @@ impl State {
         }
     }
 
+    /// `None` for one too many.
+    fn counts(&mut self, id: &ContentId) -> Option<&mut Counts> {
+        let has_room = self.counts.len() < CONTENTS_MAX || self.counts.contains_key(id);
+        has_room.then(|| self.counts.entry(id.clone()).or_default())
+    }
+
     fn viewed(&mut self, event: &Event, zone: &TimeZone) {
         let Some(content_id) = content_id(event) else { return };
-        self.counts.entry(content_id.clone()).or_default().impressions += 1;
+        let Some(counts) = self.counts(&content_id) else { return };
+        counts.impressions += 1;
         // What was shown outside of a choice teaches nothing about choices.
         let (Some(recommendation_id), Some(placement)) = (&event.recommendation_id, &event.placement) else { return };
         if self.waiting.len() == WAITING_MAX {
@@ -124,13 +133,14 @@ impl State {
             recommendation_id: recommendation_id.clone(),
             content_id,
             placement: placement.to_string(),
-            context: context(event.occurred_at, zone, !event.user.is_nobody() && event.anonymous.is_none()),
+            context: context(event.occurred_at, zone),
         });
     }
 
     fn clicked(&mut self, event: &Event) {
         let Some(content_id) = content_id(event) else { return };
-        self.counts.entry(content_id.clone()).or_default().clicks += 1;
+        let Some(counts) = self.counts(&content_id) else { return };
+        counts.clicks += 1;
         let is_it = |waiting: &Waiting| {
             waiting.content_id == content_id && Some(&waiting.recommendation_id) == event.recommendation_id.as_ref()
         };
@@ -148,6 +158,9 @@ impl State {
     fn conclude(&mut self, at: usize, reward: f64) {
         let Some(waiting) = self.waiting.remove(at) else { return };
         let Waiting { content_id, placement, context, .. } = waiting;
+        if self.bandits.len() >= PLACES_MAX && !self.bandits.contains_key(&placement) {
+            return;
+        }
         if let Err(error) = self.bandit(&placement).learn(content_id.as_str(), &context, reward, 1.0) {
             tracing::error!(%error, placement, "an outcome of a content was not learned from");
         }
@@ -201,14 +214,14 @@ impl LiveContents {
         &self,
         placement: &str,
         mut contents: Vec<ContentId>,
-        (at, is_known): (Timestamp, bool),
+        at: Timestamp,
         n: usize,
         seed: u64,
     ) -> std::result::Result<Vec<(ContentId, f64)>, BanditError> {
-        let context = context(at, &self.zone, is_known);
+        let context = context(at, &self.zone);
         let mut chosen = Vec::new();
-        let mut state = self.state.lock();
-        let bandit = state.bandit(placement);
+        // A copy: to choose among many takes milliseconds, in which the log's thread must not wait.
+        let bandit = self.state.lock().bandit(placement).clone();
         while chosen.len() < n && !contents.is_empty() {
             let arms: Vec<&str> = contents.iter().map(ContentId::as_str).collect();
             let Choice { arm, propensity } =
@@ -264,7 +277,7 @@ mod tests {
     fn share_of(contents: &LiveContents, wanted: &str) -> f64 {
         let ids = || ["a", "b"].map(|id| ContentId::new(id).unwrap()).to_vec();
         let now = Timestamp::from_seconds(1_785_000_000);
-        let drawn = (0..2_000).map(|seed| contents.choose("home", ids(), (now, true), 1, seed).unwrap());
+        let drawn = (0..2_000).map(|seed| contents.choose("home", ids(), now, 1, seed).unwrap());
         drawn.filter(|chosen| chosen[0].0.as_str() == wanted).count() as f64 / 2_000.0
     }
 
@@ -310,10 +323,23 @@ mod tests {
     }
 
     #[test]
+    fn what_anybody_names_does_not_grow_without_end() {
+        let contents = live(Chooser::Thompson);
+        for n in 0..CONTENTS_MAX as u64 + 50 {
+            let mut seen = event(n + 1, EventKind::PromotionViewed, &format!("c{n}"), &format!("r{n}"), 0);
+            seen.event.placement = Some(PlacementId::new(format!("place-{n}")).unwrap());
+            contents.committed(&[seen]);
+        }
+        contents.committed(&[event(1 << 20, EventKind::PromotionViewed, "a", "r", 60)]);
+        let state = contents.state.lock();
+        assert_eq!((state.counts.len(), state.bandits.len()), (CONTENTS_MAX, PLACES_MAX));
+    }
+
+    #[test]
     fn several_places_get_different_contents() {
         let ids = ["a", "b", "c"].map(|id| ContentId::new(id).unwrap()).to_vec();
         let now = Timestamp::from_seconds(1_785_000_000);
-        let chosen = live(Chooser::Thompson).choose("home", ids, (now, false), 5, 7).unwrap();
+        let chosen = live(Chooser::Thompson).choose("home", ids, now, 5, 7).unwrap();
         let mut names: Vec<&str> = chosen.iter().map(|(id, _)| id.as_str()).collect();
         names.sort_unstable();
         assert_eq!((names, chosen[2].1), (vec!["a", "b", "c"], 1.0), "the last is drawn from itself alone");

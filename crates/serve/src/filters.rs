@@ -202,6 +202,15 @@ impl<'a> Gate<'a> {
         None
     }
 
+    /// Are both listings or variants of one product?
+    pub fn are_twins(&self, left: u32, right: u32) -> bool {
+        let snapshot = self.snapshot;
+        let group = |number: u32| snapshot.listings.group(snapshot.id(number));
+        let variant = |number: u32| snapshot.product(number).and_then(|product| product.item_group_id.as_deref());
+        let same_group = group(left).is_some() && group(left) == group(right);
+        self.policy.hide_duplicates && (same_group || (variant(left).is_some() && variant(left) == variant(right)))
+    }
+
     /// The cheapest listing of the same product that may be shown; the product itself where it is that.
     pub fn best_offer(&mut self, number: u32) -> u32 {
         if !self.policy.hide_duplicates {

@@ -142,7 +142,7 @@ pub(crate) fn has_room<'a>(caps: &mut [Cap<'a>], product: &'a Product, now: Time
     true
 }
 
-/// Takes up to `n` of the pool, the best first, as variety and `admits` have it; `pool` is sorted. What is left stays there.
+/// Takes up to `n` of the pool, the best first, as variety and `admits` have it; `pool` is sorted. What was not asked stays there.
 ///
 /// Variety is maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): the next product has the highest
 /// `(1 − d) · relevance − d · similarity` with the most similar one that is chosen already.
@@ -155,7 +155,7 @@ pub(crate) fn choose(
 ) -> Vec<Candidate> {
     let scale = Scale::of(pool);
     let mut similar = vec![0.0_f32; pool.len()];
-    let (mut chosen, mut refused) = (Vec::with_capacity(n.min(pool.len())), Vec::new());
+    let mut chosen = Vec::with_capacity(n.min(pool.len()));
     while chosen.len() < n && !pool.is_empty() {
         let worth = |at: usize| (1.0 - diversity) * scale.relevance(pool[at].score) - diversity * similar[at];
         let best = match diversity > 0.0 {
@@ -165,7 +165,6 @@ pub(crate) fn choose(
         let candidate = pool.remove(best);
         similar.remove(best);
         if !admits(&candidate) {
-            refused.push(candidate);
             continue;
         }
         if diversity > 0.0 {
@@ -175,7 +174,6 @@ pub(crate) fn choose(
         }
         chosen.push(candidate);
     }
-    pool.extend(refused);
     chosen
 }
 

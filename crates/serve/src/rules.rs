@@ -11,11 +11,12 @@ use std::{
 };
 
 use domain::{
-    Action, Announced, Currency, Filter, Moment, ProductId, Query, Rule, RuleError, RuleId, Situation, Slate, Timestamp,
+    Action, Announced, Currency, Filter, Moment, PlacementId, Product, ProductId, Query, Rule, RuleError, RuleId,
+    Situation, Slate, Timestamp,
 };
 use jiff::tz::TimeZone;
 
-use features::segments::Activity;
+use features::{Profile, segments::Activity};
 
 use crate::{Snapshot, hydrate::View, numbering::Numbering, plan::Plan, rerank::Cap};
 
@@ -88,13 +89,43 @@ impl Rules {
         self.compiled.iter().any(|compiled| !compiled.rule.target.segments.is_empty())
     }
 
-    pub fn moment(&self, now: Timestamp) -> Moment {
+    fn moment(&self, now: Timestamp) -> Moment {
         Moment::of(now, &self.zone, &self.announced)
     }
 
     pub(crate) fn id(&self, rule: u32) -> &RuleId {
         &self.compiled[rule as usize].rule.rule_id
     }
+}
+
+/// What rules and contents are targeted by: who asks, about what, when.
+pub struct Surroundings {
+    /// The shop's own, and how active the shopper is: new, casual, frequent.
+    pub segments: Vec<String>,
+    /// Those of the request, and of the products that the page is about.
+    categories: Vec<String>,
+    moment: Moment,
+}
+
+impl Surroundings {
+    pub fn of(snapshot: &Snapshot, profile: Option<&Profile>, query: &Query) -> Self {
+        let activity = profile.map_or(Activity::New, |profile| Activity::of(profile.n_interactions()));
+        let paths = looked_at(snapshot, query).flat_map(|product| product.categories.iter().cloned());
+        Self {
+            segments: query.segments.iter().cloned().chain([activity.as_str().to_owned()]).collect(),
+            categories: query.filters.categories.iter().cloned().chain(paths).collect(),
+            moment: snapshot.rules.moment(query.now),
+        }
+    }
+
+    pub fn situation<'a>(&'a self, placement: &'a PlacementId) -> Situation<'a> {
+        Situation { placement, segments: &self.segments, categories: &self.categories, moment: &self.moment }
+    }
+}
+
+/// The products that the page is about, as far as the catalogue has them.
+fn looked_at<'a>(snapshot: &'a Snapshot, query: &'a Query) -> impl Iterator<Item = &'a Arc<Product>> {
+    query.products.iter().chain(&query.cart).filter_map(|id| snapshot.shelf.get(id))
 }
 
 /// The rules that did something to a slate that was made with `explain`.
@@ -164,23 +195,18 @@ impl<'a> Active<'a> {
         if rules.is_empty() {
             return active;
         }
-        let looked_at = || query.products.iter().chain(&query.cart).filter_map(|id| snapshot.shelf.get(id));
-        let paths = looked_at().flat_map(|product| product.categories.iter().cloned());
-        let categories: Vec<String> = query.filters.categories.iter().cloned().chain(paths).collect();
-        let moment = rules.moment(query.now);
-        let activity = view.profile.as_ref().map_or(Activity::New, |profile| Activity::of(profile.n_interactions()));
-        let own = std::iter::once(activity.as_str().to_owned());
-        let segments: Vec<String> = query.segments.iter().cloned().chain(own).collect();
-        let situation =
-            Situation { placement: &query.placement, segments: &segments, categories: &categories, moment: &moment };
+        let surroundings = Surroundings::of(snapshot, view.profile.as_deref(), query);
+        let situation = surroundings.situation(&query.placement);
         active.is_on = rules.compiled.iter().map(|compiled| compiled.rule.target.admits(&situation)).collect();
         active.on = (0..rules.len() as u32).filter(|rule| active.is_on[*rule as usize]).collect();
         let compiled = |rule: &u32| &rules.compiled[*rule as usize];
         active.timed = active.on.iter().copied().filter(|rule| compiled(rule).depends_on_time).collect();
         let same = active.on.iter().filter_map(|rule| match &compiled(rule).rule.action {
-            Action::Same { attribute } => {
-                Some((*rule, attribute.as_str(), looked_at().find_map(|product| product.attribute(attribute))?))
-            }
+            Action::Same { attribute } => Some((
+                *rule,
+                attribute.as_str(),
+                looked_at(snapshot, query).find_map(|product| product.attribute(attribute))?,
+            )),
             _ => None,
         });
         active.same = same.collect();

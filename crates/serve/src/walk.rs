@@ -213,18 +213,21 @@ impl<'a> Walk<'a> {
     }
 
     fn choose(&mut self, mut pool: Vec<Candidate>) {
-        let (snapshot, missing, now) = (self.snapshot, self.missing(), self.query.now);
-        let (caps, gate) = (&mut self.caps, &mut self.gate);
-        let admits = |candidate: &Candidate| {
-            let admits = snapshot.product(candidate.number).is_none_or(|product| rerank::has_room(caps, product, now));
-            if !admits {
-                gate.refuse(candidate.number, CAP);
-            }
-            admits
-        };
-        let chosen = rerank::choose(snapshot, &mut pool, self.rules.diversity(self.plan), missing, admits);
+        let (snapshot, missing, diversity) = (self.snapshot, self.missing(), self.rules.diversity(self.plan));
+        let admits = |candidate: &Candidate| self.has_room(candidate.number);
+        let chosen = rerank::choose(snapshot, &mut pool, diversity, missing, admits);
         self.chosen.extend(chosen);
         self.left.extend(pool);
+    }
+
+    /// Counts the product in where the caps have room for it.
+    fn has_room(&mut self, number: u32) -> bool {
+        let product = self.snapshot.product(number);
+        let has_room = product.is_none_or(|product| rerank::has_room(&mut self.caps, product, self.query.now));
+        if !has_room {
+            self.gate.refuse(number, CAP);
+        }
+        has_room
     }
 
     /// Gives the last places to the new products that suit the shopper best, as many as `exploration` says that are not there by their own score.
@@ -236,13 +239,17 @@ impl<'a> Walk<'a> {
             return;
         }
         let may_show = |number: u32| exploration.may_show(self.snapshot.id(number));
+        let mut found = Vec::new();
         let left = self.left.iter().filter(|candidate| is_new(candidate) && may_show(candidate.number));
-        let mut found: Vec<Candidate> =
-            left.take(missing).map(|left| Candidate::new(left.number, Source::Exploration, left.score)).collect();
+        for (number, score) in left.map(|left| (left.number, left.score)).collect::<Vec<_>>() {
+            if found.len() < missing && self.has_room(number) {
+                found.push(Candidate::new(number, Source::Exploration, score));
+            }
+        }
         if let Some(mut rung) = sources::newcomers(self.snapshot, self.view) {
             while found.len() < missing {
                 let Some((number, score)) = rung.next(&self.gate, missing) else { break };
-                if may_show(number) && self.gate.admits(number) {
+                if may_show(number) && self.gate.admits(number) && self.has_room(number) {
                     found.push(Candidate::new(number, Source::Exploration, score));
                 }
             }
@@ -262,7 +269,7 @@ impl<'a> Walk<'a> {
                     break;
                 }
                 let is_left = self.left.iter().any(|candidate| candidate.number == number);
-                if is_left || self.gate.admits(number) {
+                if (is_left || self.gate.admits(number)) && self.has_room(number) {
                     let mut candidate = Candidate::new(number, Source::Rule, score);
                     candidate.add(PartOf::Rule(rule), 0.0);
                     found.push(candidate);
@@ -315,8 +322,13 @@ impl<'a> Walk<'a> {
             self.notices.push(Notice { code: "pin_refused".to_owned(), detail });
             return None;
         }
-        self.left.retain(|left| Some(left.number) != number);
-        number.map(|number| Candidate::new(number, Source::Rule, 0.0))
+        let number = number?;
+        self.left.retain(|left| left.number != number);
+        // Another listing or variant of it makes room.
+        if let Some(twin) = self.chosen.iter().position(|candidate| self.gate.are_twins(candidate.number, number)) {
+            self.chosen.remove(twin);
+        }
+        Some(Candidate::new(number, Source::Rule, 0.0))
     }
 
     fn into_slate(mut self, id: RecommendationId) -> (Slate, Trail) {

@@ -977,6 +977,18 @@ fn rules_do_what_merchandisers_ask() {
     // Cap without an attribute: so many of them in all.
     let cap = slate(&[r#""where": "category = 'Zapatos'", "action": {"kind": "cap", "max": 1}"#], 4);
     assert_eq!(numbers(&cap).iter().filter(|n| *n % 2 == 1).count(), 1);
+    // A cap holds for what is included, and what it kept off is refused, not outranked.
+    let both = [
+        r#""where": "category = 'Zapatos'", "action": {"kind": "cap", "max": 1}"#,
+        r#""where": "category = 'Zapatos'", "action": {"kind": "include", "places": 3}"#,
+    ];
+    assert_eq!(numbers(&slate(&both, 4)).iter().filter(|n| *n % 2 == 1).count(), 1);
+    let shop = shop_with_rules(&both[..1]);
+    let id = RecommendationId::new("r1").unwrap();
+    let (story, trail) = serve::recommend_traced(&shop, &nobody, &query(4), Policy::default(), id);
+    let trace = trail.trace(&shop, story);
+    let kept_off = trace.refused.iter().find(|refused| refused.by == "cap").unwrap();
+    assert_eq!(trace.verdict(&kept_off.product_id), serve::trace::Verdict::Refused { by: "cap".to_owned() });
     let varied = slate(&[r#""action": {"kind": "diversify", "strength": 1.0}"#], 4);
     assert_eq!(numbers(&varied).iter().filter(|n| *n % 2 == 1).count(), 2);
 }
@@ -1082,6 +1094,14 @@ fn of_a_products_variants_and_listings_one_is_shown_the_cheapest_that_can_be_had
         let cheapest = listings.offers(&item.product_id).iter().map(price).min().unwrap();
         assert_eq!(price(&item.product_id), cheapest, "{item:?}");
     }
+
+    // A pin of the dearer listing: it stands where it shall, and the other makes room.
+    let pin = r#"{"rule_id": "r", "action": {"kind": "pin", "product_ids": ["p0"], "position": 1}}"#;
+    let rules = vec![serde_json::from_str(pin).unwrap()];
+    let rules = Rules::new(1, rules, Currency::PEN, Shop::default().zone(), Announced::default()).unwrap();
+    let pinned = snapshot.clone().with_rules(Arc::new(rules));
+    let pinned = recommend(&pinned, &Shopper::default(), &query(N), policy, RecommendationId::new("r1").unwrap());
+    assert!(numbers(&pinned)[0] == 0 && !numbers(&pinned).contains(&2), "{pinned:?}");
 
     let variants: Vec<Arc<Product>> = shelf()
         .products()

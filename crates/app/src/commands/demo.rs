@@ -11,7 +11,7 @@ use collect::{
     formats::{Format, Source},
     import::ImportOptions,
 };
-use domain::{Channel, Consent, Filters, PlacementId, Position, Query, Timestamp, time::DAY};
+use domain::{Channel, Consent, PlacementId, Position, Query, Timestamp, time::DAY};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -193,20 +193,10 @@ fn visit_home(engine: &Engine, raw: &RawEvent) -> anyhow::Result<()> {
     let who = engine
         .who(raw.user_id.as_deref(), raw.anonymous_id.as_deref())
         .map_err(|problem| anyhow::anyhow!("{problem:?}"))?;
-    let query = Query {
-        placement: PlacementId::new("home")?,
-        user: who.user,
-        anonymous: who.anonymous,
-        products: Vec::new(),
-        cart: Vec::new(),
-        filters: Filters { available: true, ..Filters::default() },
-        exclude: Vec::new(),
-        segments: Vec::new(),
-        seller: None,
-        n: engine.config.serve.n,
-        explain: false,
-        now: engine.now(),
-    };
+    // To nobody in particular nothing is shown that could be recorded.
+    let Some(user) = who.user else { return Ok(()) };
+    let home = Query::of_user(PlacementId::new("home")?, user, engine.config.serve.n, engine.now());
+    let query = Query { anonymous: who.anonymous, ..home };
     engine.recommend(query, crate::engine::Ask::default());
     Ok(())
 }

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use domain::{PlacementId, Query, Slate, UserKey};
-use features::segments::Activity;
 use rayon::prelude::*;
-use serve::{Policy, Shopper, Snapshot};
+use serve::{Policy, Shopper, Snapshot, rules::Surroundings};
 use store::StoreError;
 
 use super::{Engine, slates};
@@ -42,29 +41,19 @@ impl Engine {
         let snapshot = self.snapshot();
         let slate = |(name, user): &(String, UserKey)| {
             let mut query = Query::of_user(of.placement.clone(), *user, of.n, self.now());
-            self.add_segments(&snapshot, &mut query);
             let shopper = Shopper::read(&*self.stores.profiles, Some(*user), None);
-            if of.segment.as_ref().is_some_and(|segment| !self.is_in(*user, &shopper, segment)) {
-                return None;
+            match &of.segment {
+                None => self.add_segments(&snapshot, &mut query),
+                Some(segment) => {
+                    self.add_traits(&mut query);
+                    let is_in = Surroundings::of(&snapshot, shopper.profile(), &query).segments.contains(segment);
+                    is_in.then_some(())?;
+                }
             }
             let policy = Policy { exploration: None, ..self.policy(&query) };
             Some((name.clone(), serve::recommend(&snapshot, &shopper, &query, policy, slates::new_id())))
         };
         let made = self.background.reading.install(|| of.shoppers.par_iter().filter_map(slate).collect());
         (made, snapshot)
-    }
-
-    fn is_in(&self, user: UserKey, shopper: &Shopper, segment: &str) -> bool {
-        let activity = shopper.profile().map_or(Activity::New, |profile| Activity::of(profile.n_interactions()));
-        if activity.as_str() == segment {
-            return true;
-        }
-        match self.stores.users.get(user) {
-            Ok(traits) => traits.and_then(|traits| traits.segment).as_deref() == Some(segment),
-            Err(error) => {
-                tracing::warn!(%error, "a user's segment is unreadable; they are passed over");
-                false
-            }
-        }
     }
 }

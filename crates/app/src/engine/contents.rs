@@ -2,12 +2,11 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use domain::{Content, ContentId, Query, Situation, UserKey, content::ContentKind};
+use domain::{Content, ContentId, Query, UserKey, content::ContentKind};
 use experiment::contents::Counts;
-use features::segments::Activity;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use rustc_hash::FxHashMap;
-use serve::{Shopper, Snapshot};
+use serve::{Shopper, Snapshot, rules::Surroundings};
 use store::{Settings, StoreError};
 
 use super::{
@@ -31,7 +30,7 @@ pub(super) struct Contents {
 
 #[derive(Default)]
 struct Today {
-    day: String,
+    day: Option<jiff::civil::Date>,
     shown: FxHashMap<(UserKey, ContentId), u32>,
 }
 
@@ -118,10 +117,9 @@ impl Engine {
     ) -> Vec<Chosen> {
         let eligible = self.eligible(snapshot, shopper, query, kind);
         let ids = eligible.iter().map(|content| content.content_id.clone()).collect();
-        let is_known = query.user.is_some() && query.anonymous.is_none();
         let mut hasher = DefaultHasher::new();
         (query.user, query.placement.as_str(), query.now.seconds() / STEADY_SECONDS).hash(&mut hasher);
-        let chosen = self.content_log.choose(query.placement.as_str(), ids, (query.now, is_known), n, hasher.finish());
+        let chosen = self.content_log.choose(query.placement.as_str(), ids, query.now, n, hasher.finish());
         let chosen = chosen.unwrap_or_else(|error| {
             tracing::error!(%error, "no content could be chosen");
             Vec::new()
@@ -131,17 +129,10 @@ impl Engine {
     }
 
     fn eligible(&self, snapshot: &Snapshot, shopper: &Shopper, query: &Query, kind: ContentKind) -> Vec<Content> {
-        let activity = shopper.profile().map_or(Activity::New, |profile| Activity::of(profile.n_interactions()));
-        let segments: Vec<String> = query.segments.iter().cloned().chain([activity.as_str().to_owned()]).collect();
-        let moment = snapshot.rules.moment(query.now);
-        let situation = Situation {
-            placement: &query.placement,
-            segments: &segments,
-            categories: &query.filters.categories,
-            moment: &moment,
-        };
+        let surroundings = Surroundings::of(snapshot, shopper.profile(), query);
+        let situation = surroundings.situation(&query.placement);
         let counts = self.content_log.counts();
-        let today = self.contents.today.lock();
+        let today = self.today(query);
         let has_budget = |content: &Content| {
             let counts = counts.get(&content.content_id).copied().unwrap_or_default();
             let seen = || query.user.and_then(|user| today.shown.get(&(user, content.content_id.clone()))).copied();
@@ -164,11 +155,16 @@ impl Engine {
     /// Counts a showing towards the shopper's day.
     pub(super) fn content_shown(&self, query: &Query, content: &Content) {
         let Some(user) = query.user.filter(|_| content.budget.per_user_per_day.is_some()) else { return };
-        let day = query.now.zoned(&self.shop.zone()).date().to_string();
+        *self.today(query).shown.entry((user, content.content_id.clone())).or_default() += 1;
+    }
+
+    /// The showings of the shop's day; yesterday's are forgotten by whoever comes first.
+    fn today(&self, query: &Query) -> MutexGuard<'_, Today> {
+        let day = query.now.zoned(&self.shop.zone()).date();
         let mut today = self.contents.today.lock();
-        if today.day != day {
-            *today = Today { day, shown: FxHashMap::default() };
+        if today.day != Some(day) {
+            *today = Today { day: Some(day), shown: FxHashMap::default() };
         }
-        *today.shown.entry((user, content.content_id.clone())).or_default() += 1;
+        today
     }
 }

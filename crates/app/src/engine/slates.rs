@@ -61,10 +61,11 @@ impl Engine {
         Made { slate, snapshot }
     }
 
-    /// All rows of a page, each a slate of its own in the log.
-    pub fn page(&self, page: &Page, mut query: Query, ask: Ask<'_>) -> MadePage {
+    /// All rows of a page, each a slate of its own in the log; `None` where there is no page of that name.
+    pub fn page(&self, name: &str, mut query: Query, ask: Ask<'_>) -> Option<MadePage> {
         let started = Instant::now();
         let snapshot = self.snapshot();
+        let page = snapshot.plans.page(name)?;
         self.add_segments(&snapshot, &mut query);
         let shopper = Shopper::read(&*self.stores.profiles, query.user, query.anonymous);
         let free_shipping_from = self.config.free_shipping_from();
@@ -79,7 +80,7 @@ impl Engine {
             let trail = std::mem::take(&mut row.trail);
             self.shown(&query, &row.slate, trail, &snapshot, ask);
         }
-        MadePage { contents, rows, snapshot }
+        Some(MadePage { contents, rows, snapshot })
     }
 
     /// Places for which there is something to show.
@@ -146,8 +147,13 @@ impl Engine {
 
     /// What the shop says of a known user, read only where something goes by it.
     pub(super) fn add_segments(&self, snapshot: &Snapshot, query: &mut Query) {
-        let wanted = snapshot.rules.want_segments() || self.contents_want_segments() || snapshot.shelf.has_sellers();
-        let Some(user) = query.user.filter(|_| wanted) else { return };
+        if snapshot.rules.want_segments() || self.contents_want_segments() || snapshot.shelf.has_sellers() {
+            self.add_traits(query);
+        }
+    }
+
+    pub(super) fn add_traits(&self, query: &mut Query) {
+        let Some(user) = query.user else { return };
         match self.stores.users.get(user) {
             Ok(Some(traits)) => {
                 query.segments.extend(traits.segment);

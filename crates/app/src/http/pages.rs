@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::{Extension, Json, extract::State};
-use domain::PlacementId;
 use serde::{Deserialize, Serialize};
 use serve::{Language, Plan, Plans, RowSlate, Snapshot};
 use utoipa::{IntoParams, ToSchema};
@@ -131,14 +130,9 @@ pub async fn get(
 ) -> Result<Json<PageAnswer>> {
     caller.may_ask_for(request.user_id.as_deref())?;
     caller.may_filter_by(recommend::condition(request.condition.as_deref(), engine.shop.currency)?.as_ref())?;
-    let plans = engine.snapshot().plans.clone();
-    let page = plans.page(&name).cloned().ok_or_else(|| {
-        let known: Vec<&str> = plans.pages().map(|page| page.name.as_str()).collect();
-        Problem::not_found(format!("no page {name:?}; there are {}", known.join(", ")))
-    })?;
     let cart = request.cart.as_deref().unwrap_or_default().split(',').map(str::trim).filter(|id| !id.is_empty());
     let rich = Request {
-        placement: name,
+        placement: name.clone(),
         user_id: request.user_id,
         anonymous_id: request.anonymous_id,
         product_ids: request.product_id.into_iter().collect(),
@@ -147,18 +141,22 @@ pub async fn get(
         ..Request::default()
     };
     let query = recommend::query(&engine, &rich)?;
-    PlacementId::new(query.placement.as_str()).map_err(Problem::parameter)?;
     let timeout = recommend::timeout(request.timeout_ms)?;
     let client_reports = request.impression == Some(recommend::Reporter::Client);
-    let made = engine.page(&page, query, Ask { preview: request.preview, client_reports, plan: None, timeout });
+    let ask = Ask { preview: request.preview, client_reports, plan: None, timeout };
+    let made = engine.page(&name, query, ask).ok_or_else(|| {
+        let plans = engine.snapshot().plans.clone();
+        let known: Vec<&str> = plans.pages().map(|page| page.name.as_str()).collect();
+        Problem::not_found(format!("no page {name:?}; there are {}", known.join(", ")))
+    })?;
     let language = Language::of(request.locale.as_deref().unwrap_or(&engine.shop.locale));
     let personalized = made.rows.iter().any(|row| row.slate.personalized);
     let model_version = made.snapshot.models.version.as_ref().map(ToString::to_string);
     let notices = notices(&made.rows);
-    let contents = made.contents.into_iter().map(|row| AnyRow::Contents(content(row, &page.name, language)));
+    let contents = made.contents.into_iter().map(|row| AnyRow::Contents(content(row, &name, language)));
     let products = made.rows.into_iter().map(|row| AnyRow::Products(Box::new(body(row, &made.snapshot, language))));
     let rows = contents.chain(products).collect();
-    Ok(Json(PageAnswer { page: page.name.clone(), rows, personalized, model_version, notices }))
+    Ok(Json(PageAnswer { page: name, rows, personalized, model_version, notices }))
 }
 
 /// Those of all rows, each once; that a row is short is no news to a page.
