@@ -69,6 +69,9 @@ struct Cli {
     users: usize,
     #[arg(long, default_value_t = 20_000)]
     products: usize,
+    /// Models to train on it, more than once
+    #[arg(long = "model", value_name = "MODEL", default_values = ["popular", "item-knn"])]
+    models: Vec<String>,
     #[arg(long, default_value_t = 42)]
     seed: u64,
 }
@@ -77,7 +80,7 @@ struct Cli {
 enum Which {
     /// Online Retail, hybrid model
     Sample,
-    /// Generated; popular and item-knn
+    /// Generated, with the models that --model names
     Synthetic,
 }
 
@@ -148,7 +151,8 @@ fn make(cli: &Cli, data: &Path) -> anyhow::Result<Shop> {
         Which::Sample => shop::sample(vitrina, data, &cli.source),
         Which::Synthetic => {
             let size = Size { events: cli.events, users: cli.users, products: cli.products, seed: cli.seed };
-            shop::synthetic(vitrina, data, size, &["popular", "item-knn"])
+            let models: Vec<&str> = cli.models.iter().map(String::as_str).collect();
+            shop::synthetic(vitrina, data, size, &models)
         }
     }
 }

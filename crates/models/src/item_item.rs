@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::model::by_size;
 use crate::rank::top_k_of;
+use crate::ranking::{Ranking, SparseSums, Sums};
 use crate::weighting::EventWeights;
 use crate::{Contribution, Error, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors};
 
@@ -13,12 +14,13 @@ pub(crate) struct ItemMatrix {
     indptr: Vec<u32>,
     items: Vec<u32>,
     values: Vec<f32>,
+    sums: Sums,
 }
 
 impl ItemMatrix {
     /// One row per item, its cells in any order, no item twice.
     pub fn from_rows(rows: impl IntoIterator<Item = Vec<(u32, f32)>>) -> Self {
-        let mut matrix = Self { indptr: vec![0], items: Vec::new(), values: Vec::new() };
+        let mut matrix = Self { indptr: vec![0], items: Vec::new(), values: Vec::new(), sums: Sums::default() };
         rows.into_iter().for_each(|row| matrix.push(&by_item(row)));
         matrix
     }
@@ -97,6 +99,15 @@ impl ItemMatrix {
                 *score = sum + weight * value;
             }
         }
+    }
+
+    /// The same sums, of what rows reach alone.
+    pub fn rank(&self, items: &[u32], weights: &[f32]) -> SparseSums<'_> {
+        let terms = items.iter().zip(weights).flat_map(|(&item, &weight)| {
+            let (neighbours, values) = self.row(item);
+            neighbours.iter().zip(values).map(move |(&neighbour, &value)| (neighbour, weight * value))
+        });
+        self.sums.of(self.n_items(), terms)
     }
 
     pub fn save(&self, tensors: Tensors) -> Tensors {
@@ -224,6 +235,11 @@ impl Model for ItemItemModel {
     fn score(&self, history: &History<'_>, scores: &mut [f32]) {
         let (items, weights) = self.event_weights.terms(history, self.n_items());
         self.matrix.score(&items, &weights, scores);
+    }
+
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        let (items, weights) = self.event_weights.terms(history, self.n_items());
+        Box::new(self.matrix.rank(&items, &weights))
     }
 
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {

@@ -11,7 +11,7 @@ use crate::options::{OptionSpec, Range};
 use crate::rank::top_k_of;
 use crate::sessions::{GAP_MINUTES, sessions};
 use crate::{
-    Contribution, FitContext, History, Interactions, Model, Neighbour, Options, Result, Tensors, TrainingData,
+    Contribution, FitContext, History, Interactions, Model, Neighbour, Options, Ranking, Result, Tensors, TrainingData,
 };
 
 pub const NAME: &str = "markov";
@@ -188,6 +188,11 @@ impl Model for Markov {
     fn score(&self, history: &History<'_>, scores: &mut [f32]) {
         let (items, weights): (Vec<u32>, Vec<f32>) = self.steps(history).unzip();
         self.chances.score(&items, &weights, scores);
+    }
+
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        let (items, weights): (Vec<u32>, Vec<f32>) = self.steps(history).unzip();
+        Box::new(self.chances.rank(&items, &weights))
     }
 
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {

@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Error, Features, History, Interactions, Result, Tensors};
+use crate::ranking::AllScores;
+use crate::{Error, Features, History, Interactions, Ranking, Result, Tensors};
 
 /// A fitted model. It ranks all products for a history, so a user who came after training is no special case.
 pub trait Model: Send + Sync {
@@ -18,6 +19,12 @@ pub trait Model: Send + Sync {
     ///
     /// `scores` has room for exactly [`n_items`](Model::n_items).
     fn score(&self, history: &History<'_>, scores: &mut [f32]);
+
+    /// The same scores, up to rounding, for whoever wants the best products or single ones only. A model that can find these without scoring
+    /// everything does so.
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        Box::new(AllScores::of(self, history))
+    }
 
     /// Scores of many histories, one row of [`n_items`](Model::n_items) after the other; the same numbers as
     /// [`score`](Model::score), bit for bit. Works on the calling thread: whoever has many batches spreads them.

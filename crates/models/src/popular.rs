@@ -2,7 +2,10 @@
 
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
-use crate::{Contribution, Error, FitContext, History, Interactions, Model, Options, Result, Tensors, TrainingData};
+use crate::ranking::Ranked;
+use crate::{
+    Contribution, Error, FitContext, History, Interactions, Model, Options, Ranking, Result, Tensors, TrainingData,
+};
 
 pub const NAME: &str = "popular";
 pub const ABOUT: &str = "what most people chose";
@@ -18,7 +21,7 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec::choice(
 /// The same score for everyone, from 0 (nobody) to 1 (the most popular product).
 pub struct Popular {
     options: Options,
-    popularity: Vec<f32>,
+    popularity: Ranked,
 }
 
 pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>) -> Result<Popular> {
@@ -27,7 +30,7 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
         _ => by_weights(data.interactions),
     };
     context.step(NAME, 1, 1)?;
-    Ok(Popular { options: options.clone(), popularity })
+    Ok(Popular { options: options.clone(), popularity: Ranked::new(popularity) })
 }
 
 /// Distinct users of each product, over those of the most popular one.
@@ -44,7 +47,7 @@ fn by_weights(interactions: &Interactions) -> Vec<f32> {
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<Popular> {
-    Ok(Popular { options: options.clone(), popularity: load_popularity(tensors)? })
+    Ok(Popular { options: options.clone(), popularity: Ranked::new(load_popularity(tensors)?) })
 }
 
 pub(crate) fn load_popularity(tensors: &Tensors) -> Result<Vec<f32>> {
@@ -73,22 +76,26 @@ impl Model for Popular {
     }
 
     fn n_items(&self) -> usize {
-        self.popularity.len()
+        self.popularity.all().len()
     }
 
     fn score(&self, _history: &History<'_>, scores: &mut [f32]) {
-        scores.copy_from_slice(&self.popularity);
+        scores.copy_from_slice(self.popularity.all());
+    }
+
+    fn rank<'a>(&'a self, _history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        Box::new(&self.popularity)
     }
 
     fn explain(&self, _history: &History<'_>, item: u32) -> Vec<Contribution> {
-        explain_popularity(NAME, &self.popularity, item)
+        explain_popularity(NAME, self.popularity.all(), item)
     }
 
     fn tensors(&self) -> Tensors {
         Tensors::new(NAME, self.options.clone()).with_f32(
             "popularity",
-            &[self.popularity.len()],
-            self.popularity.clone(),
+            &[self.popularity.all().len()],
+            self.popularity.all().to_vec(),
         )
     }
 }

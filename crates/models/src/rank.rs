@@ -92,6 +92,11 @@ impl Best {
         }
     }
 
+    /// What is below cannot get in.
+    pub(crate) fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
     /// Best first.
     pub fn into_sorted(mut self) -> Vec<(u32, f32)> {
         self.cut();

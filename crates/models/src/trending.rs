@@ -2,7 +2,8 @@
 
 use crate::options::{OptionSpec, Range};
 use crate::popular::{explain_popularity, load_popularity, relative_to_largest};
-use crate::{Contribution, FitContext, History, Model, Options, Result, Tensors, TrainingData, decay};
+use crate::ranking::Ranked;
+use crate::{Contribution, FitContext, History, Model, Options, Ranking, Result, Tensors, TrainingData, decay};
 
 pub const NAME: &str = "trending";
 pub const ABOUT: &str = "what people choose now: popularity that halves with every half life";
@@ -19,7 +20,7 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec::number(
 /// The same score for everyone, from 0 to 1 (the most trending product).
 pub struct Trending {
     options: Options,
-    popularity: Vec<f32>,
+    popularity: Ranked,
 }
 
 /// `popularity_i = Σ_events w · 2^(−age / half life)`, with age before the newest event of the data.
@@ -32,11 +33,11 @@ pub fn fit(data: &TrainingData<'_>, options: &Options, context: &FitContext<'_>)
             f64::from(cell.weight) * f64::from(decay(newest - cell.timestamp, half_life_days));
     }
     context.step(NAME, 1, 1)?;
-    Ok(Trending { options: options.clone(), popularity: relative_to_largest(&popularity) })
+    Ok(Trending { options: options.clone(), popularity: Ranked::new(relative_to_largest(&popularity)) })
 }
 
 pub fn load(tensors: &Tensors, options: &Options) -> Result<Trending> {
-    Ok(Trending { options: options.clone(), popularity: load_popularity(tensors)? })
+    Ok(Trending { options: options.clone(), popularity: Ranked::new(load_popularity(tensors)?) })
 }
 
 impl Model for Trending {
@@ -45,22 +46,26 @@ impl Model for Trending {
     }
 
     fn n_items(&self) -> usize {
-        self.popularity.len()
+        self.popularity.all().len()
     }
 
     fn score(&self, _history: &History<'_>, scores: &mut [f32]) {
-        scores.copy_from_slice(&self.popularity);
+        scores.copy_from_slice(self.popularity.all());
+    }
+
+    fn rank<'a>(&'a self, _history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        Box::new(&self.popularity)
     }
 
     fn explain(&self, _history: &History<'_>, item: u32) -> Vec<Contribution> {
-        explain_popularity(NAME, &self.popularity, item)
+        explain_popularity(NAME, self.popularity.all(), item)
     }
 
     fn tensors(&self) -> Tensors {
         Tensors::new(NAME, self.options.clone()).with_f32(
             "popularity",
-            &[self.popularity.len()],
-            self.popularity.clone(),
+            &[self.popularity.all().len()],
+            self.popularity.all().to_vec(),
         )
     }
 }

@@ -129,6 +129,55 @@ fn batch_equals_single() {
     }
 }
 
+/// Who asks for some products hears of them what who asks for all hears.
+#[test]
+fn a_ranking_is_the_head_of_all_scores() {
+    // Many products that few choose: heads are short beside them.
+    let cell = |x: u64| {
+        let draw = x.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        let share = ((draw >> 20) % 10_000) as f64 / 1e4;
+        let (user, item) = ((draw >> 8) % 200, (share.powi(3) * 1_300.0) as u32);
+        Interaction { user: user as u32, item, weight: 1.0, timestamp: 1_700_000_000 + x as i64 * 600 }
+    };
+    let long_tail = Interactions::new(200, 1_300, &(0..4_000).map(cell).collect::<Vec<_>>()).unwrap();
+    let reads_heads = |spec: &ModelSpec| {
+        matches!(
+            spec.name,
+            "popular" | "trending" | "item-knn" | "markov" | "vmis-knn" | "bought-together" | "ials" | "svd" | "hybrid"
+        )
+    };
+    let (small, wide) = (shop(), long_tail);
+    for (spec, options) in models() {
+        let shop = if reads_heads(spec) { &wide } else { &small };
+        let model = fit(spec, &options, shop, 1);
+        let now = shop.newest_timestamp() + DAY;
+        for history in histories(shop).iter().rev().take(40) {
+            let scores = scores(model.as_ref(), history, now);
+            let ranking = model.rank(&History { items: history, now });
+            let is_near = |a: f32, b: f32| a == b || (a - b).abs() <= 1e-4 * b.abs().max(1e-3);
+            for n in [1, 10, 50] {
+                let best = ranking.best(n);
+                assert!(best.len() <= n && best.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{}", spec.name);
+                let top = rank::top_k(&scores, n);
+                for (&(item, score), (_, wanted)) in best.iter().zip(&top) {
+                    assert!(
+                        is_near(score, scores[item as usize]) && is_near(score, *wanted),
+                        "{}: {best:?} {top:?}",
+                        spec.name
+                    );
+                }
+                // A blend leaves out what none of its sources can score.
+                let missing = &top[best.len()..];
+                assert!(missing.iter().all(|(_, score)| *score == 0.0), "{}: {best:?} {top:?}", spec.name);
+            }
+            let items: Vec<u32> = (0..scores.len() as u32).step_by(7).collect();
+            for (&item, score) in items.iter().zip(ranking.scores(&items)) {
+                assert!(is_near(score, scores[item as usize]), "{}: {score} {}", spec.name, scores[item as usize]);
+            }
+        }
+    }
+}
+
 #[test]
 fn saved_equals_loaded() {
     let shop = shop();

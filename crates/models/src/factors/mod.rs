@@ -5,15 +5,18 @@
 //! a user who came after training is no special case, and every score is a sum over the products of the history.
 //! `rows` has the kernel.
 
+mod by_norm;
 mod rows;
 
 use pulp::Arch;
 use rayon::prelude::*;
 
+use self::by_norm::{ByNorm, Dots};
 pub(crate) use self::rows::{Explain, Fixed, Observed, SolveRows, Solver, Workspace};
 use crate::linalg::{LANES, Panels, eigen_symmetric, gram};
 use crate::model::by_size;
 use crate::rank::top_k;
+use crate::ranking::{DEEP, Ranking};
 use crate::weighting::Weighting;
 use crate::{Contribution, Error, History, Model, Neighbour, Options, Result, Tensors};
 
@@ -30,6 +33,7 @@ pub struct FactorModel {
     unobserved: Vec<f32>,
     /// The same factors, arranged for products with many users.
     panels: Panels,
+    by_norm: ByNorm,
 }
 
 /// The least-squares problem of a user.
@@ -90,7 +94,8 @@ impl FactorModel {
         let width = unobserved.len();
         let n_items = item_factors.len() / width;
         let panels = Panels::pack(&item_factors, width);
-        Self { name, options, settings, n_items, width, item_factors, unobserved, panels }
+        let by_norm = ByNorm::new(&item_factors, width);
+        Self { name, options, settings, n_items, width, item_factors, unobserved, panels, by_norm }
     }
 
     pub(crate) fn load(name: &'static str, tensors: &Tensors, options: &Options, settings: FoldIn) -> Result<Self> {
@@ -188,6 +193,12 @@ impl Model for FactorModel {
         }
     }
 
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        let mut factors = vec![0.0; self.width];
+        let is_known = self.fold_in_to(history, &mut factors);
+        Box::new(FactorRanking { model: self, factors: Some(factors).filter(|_| is_known) })
+    }
+
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {
         if item as usize >= self.n_items {
             return Vec::new();
@@ -216,6 +227,29 @@ impl Model for FactorModel {
         Tensors::new(self.name, self.options.clone())
             .with_f32("item_factors", &[self.n_items, self.width], self.item_factors.clone())
             .with_f32("unobserved", &[self.width], self.unobserved.clone())
+    }
+}
+
+/// The products by their dot product with a user's factors; `None` where nothing is known of the user.
+struct FactorRanking<'a> {
+    model: &'a FactorModel,
+    factors: Option<Vec<f32>>,
+}
+
+impl Ranking for FactorRanking<'_> {
+    fn best(&self, n: usize) -> Vec<(u32, f32)> {
+        let Some(factors) = &self.factors else { return Vec::new() };
+        if n <= self.model.n_items / DEEP {
+            return self.model.by_norm.best(factors, n);
+        }
+        let mut scores = vec![0.0; self.model.n_items];
+        self.model.panels.product(factors, &mut scores);
+        top_k(&scores, n.min(scores.len()))
+    }
+
+    fn scores(&self, items: &[u32]) -> Vec<f32> {
+        let Some(factors) = &self.factors else { return vec![f32::NEG_INFINITY; items.len()] };
+        Arch::new().dispatch(Dots { rows: &self.model.item_factors, x: factors, items })
     }
 }
 

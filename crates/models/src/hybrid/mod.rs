@@ -16,9 +16,11 @@ use self::learned::Learned;
 use self::shortlist::Judged;
 use crate::model::by_size;
 use crate::options::OptionSpec;
+use crate::ranking::AllScores;
 use crate::validation::{HeldOut, moment_at};
 use crate::{
-    Contribution, Error, FitContext, History, Importance, Model, Neighbour, Options, Result, Tensors, TrainingData,
+    Contribution, Error, FitContext, History, Importance, Model, Neighbour, Options, Ranking, Result, Tensors,
+    TrainingData,
 };
 
 pub const NAME: &str = "hybrid";
@@ -98,7 +100,7 @@ pub struct Hybrid {
 }
 
 enum Blend {
-    /// `score_j = Σ_sources weight · score_j / largest |score|`; a source that cannot say adds nothing.
+    /// `score_j = Σ_sources weight · score_j / largest score`; a source that cannot say adds nothing.
     Weighted(Vec<f32>),
     /// The same with a row of weights per band of history length.
     Switching(Vec<Vec<f32>>),
@@ -222,6 +224,13 @@ impl Model for Hybrid {
             return learned.score(&self.sources, history, scores);
         }
         weighted::score(&self.sources, self.blend.weights(history.items.len()), history, scores);
+    }
+
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        match &self.blend {
+            Blend::Learned(_) => Box::new(AllScores::of(self, history)),
+            blend => Box::new(weighted::WeightedRanking::new(self, blend.weights(history.items.len()), history)),
+        }
     }
 
     fn explain(&self, history: &History<'_>, item: u32) -> Vec<Contribution> {

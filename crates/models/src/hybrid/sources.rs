@@ -1,5 +1,6 @@
 //! The models that a hybrid asks, and their scores on one scale.
 
+use crate::ranking::scale;
 use crate::{FitContext, History, Model, Options, Result, Tensors, TrainingData, catalogue};
 
 pub(super) fn names(options: &Options) -> Vec<&str> {
@@ -30,8 +31,11 @@ pub(super) fn shares_of(source: &dyn Model, history: &History<'_>) -> Vec<f32> {
     scores
 }
 
-/// One over the largest finite size; 0 when there is none.
 pub(super) fn scale_of(scores: &[f32]) -> f32 {
-    let largest = scores.iter().filter(|s| s.is_finite()).fold(0.0f32, |m, s| m.max(s.abs()));
-    if largest > 0.0 { 1.0 / largest } else { 0.0 }
+    one_over(scale(scores.iter().copied()))
+}
+
+/// 0 of a source that says nothing.
+pub(super) fn one_over(scale: f32) -> f32 {
+    if scale > 0.0 { 1.0 / scale } else { 0.0 }
 }

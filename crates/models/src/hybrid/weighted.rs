@@ -2,9 +2,11 @@
 
 use rayon::prelude::*;
 
+use super::Hybrid;
 use super::shortlist::Judged;
-use super::sources::{scale_of, shares_of};
-use crate::{Contribution, History, Model};
+use super::sources::{one_over, scale_of, shares_of};
+use crate::ranking::{AllScores, DEEP, Ranking, Share, best_sums, sums};
+use crate::{Contribution, History, HistoryItem, Model};
 
 /// Equal weights, which sum to 1.
 pub(super) fn equal(n_sources: usize) -> Vec<f32> {
@@ -58,6 +60,42 @@ pub(super) fn score(sources: &[Box<dyn Model>], weights: &[f32], history: &Histo
         }
     }
     silence_if_silent(scores);
+}
+
+/// What [`score`] says, of the products that are asked for.
+pub(super) struct WeightedRanking<'a> {
+    hybrid: &'a Hybrid,
+    /// Of the sources that say something.
+    shares: Vec<Share<'a>>,
+    history: Vec<HistoryItem>,
+    now: i64,
+}
+
+impl<'a> WeightedRanking<'a> {
+    pub fn new(hybrid: &'a Hybrid, weights: &[f32], history: &History<'_>) -> Self {
+        let of_source = |(source, weight): (&'a Box<dyn Model>, &f32)| {
+            let ranking = source.rank(history);
+            let factor = weight * one_over(ranking.scale());
+            (factor > 0.0).then_some(Share { ranking, factor })
+        };
+        let asked = hybrid.sources.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
+        let shares = asked.filter_map(of_source).collect();
+        Self { hybrid, shares, history: history.items.to_vec(), now: history.now }
+    }
+}
+
+impl Ranking for WeightedRanking<'_> {
+    fn best(&self, n: usize) -> Vec<(u32, f32)> {
+        let all = || AllScores::of(self.hybrid, &History { items: &self.history, now: self.now });
+        best_sums(&self.shares, n, self.hybrid.n_items() / DEEP).unwrap_or_else(|| all().best(n))
+    }
+
+    fn scores(&self, items: &[u32]) -> Vec<f32> {
+        match self.shares.is_empty() {
+            true => vec![f32::NEG_INFINITY; items.len()],
+            false => sums(&self.shares, items),
+        }
+    }
 }
 
 /// Whether no source could say anything, of nobody known for one: then neither can the blend.

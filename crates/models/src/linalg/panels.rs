@@ -41,6 +41,11 @@ impl Panels {
         self.n == 0
     }
 
+    /// Number k of [`PANEL`] neighbouring vectors side by side, for each k; the last panel is filled up with zeros.
+    pub(crate) fn panels(&self) -> impl Iterator<Item = &[f32]> {
+        self.values.chunks_exact(PANEL * self.width)
+    }
+
     /// `out[b, i] = Σ_k x[b, k] · row_i[k]`, on the calling thread.
     pub fn product(&self, x: &[f32], out: &mut [f32]) {
         assert_eq!(x.len() % self.width, 0, "batch of rows of {}", self.width);

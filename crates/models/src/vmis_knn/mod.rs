@@ -20,10 +20,11 @@ use self::index::{MAX_MATCHES, Match, Near, SessionIndex};
 use crate::model::by_size;
 use crate::options::{OptionSpec, Range};
 use crate::rank::Best;
+use crate::ranking::Sums;
 use crate::sessions::{GAP_MINUTES, sessions};
 use crate::{
-    Contribution, Error, FitContext, History, HistoryItem, Model, Neighbour, Options, Result, Tensors, TrainingData,
-    decay,
+    Contribution, Error, FitContext, History, HistoryItem, Model, Neighbour, Options, Ranking, Result, Tensors,
+    TrainingData, decay,
 };
 
 pub const NAME: &str = "vmis-knn";
@@ -117,6 +118,7 @@ pub struct VmisKnn {
     index: SessionIndex,
     /// Working memory of queries that have ended, for those to come.
     idle: Mutex<Vec<Scratch>>,
+    sums: Sums,
 }
 
 /// Options, read once.
@@ -225,7 +227,7 @@ pub fn load(tensors: &Tensors, options: &Options) -> Result<VmisKnn> {
 
 impl VmisKnn {
     fn new(options: Options, settings: Settings, index: SessionIndex) -> Self {
-        Self { options, settings, index, idle: Mutex::default() }
+        Self { options, settings, index, idle: Mutex::default(), sums: Sums::default() }
     }
 
     /// Counts a session that ended after training, as the latest one. `owner` is whose it is: a row of the training data,
@@ -412,6 +414,12 @@ impl Model for VmisKnn {
     fn score(&self, history: &History<'_>, scores: &mut [f32]) {
         scores.fill(f32::NEG_INFINITY);
         self.each_score(history, |item, score| scores[item as usize] = score);
+    }
+
+    fn rank<'a>(&'a self, history: &History<'_>) -> Box<dyn Ranking + 'a> {
+        let mut scored = Vec::new();
+        self.each_score(history, |item, score| scored.push((item, score)));
+        Box::new(self.sums.of(self.n_items(), scored.into_iter()))
     }
 
     /// A neighbour votes because of the products it shares with the history, each by its part of the similarity; the
