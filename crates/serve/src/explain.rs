@@ -83,7 +83,7 @@ pub fn reason_text(reason: &Reason, name: Option<&str>, language: Language) -> S
 }
 
 /// Names the history or context product that speaks most for each item.
-pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
+pub(crate) fn reasons(snapshot: &Snapshot, view: &View<'_>, query: &Query, items: &mut [SlateItem]) {
     let is_new = |item: &SlateItem| item.source == Source::Personal && snapshot.models.item(&item.product_id).is_none();
     let by_content =
         |item: &&mut SlateItem| matches!(item.source, Source::Content | Source::Exploration) || is_new(item);
@@ -99,7 +99,7 @@ pub(crate) fn reasons(snapshot: &Snapshot, view: &View, query: &Query, items: &m
 }
 
 /// What a price was, for products that are shown for it.
-fn by_offers(snapshot: &Snapshot, view: &View, query: &Query, items: &mut [SlateItem]) {
+fn by_offers(snapshot: &Snapshot, view: &View<'_>, query: &Query, items: &mut [SlateItem]) {
     for item in items {
         let reason = match item.source {
             Source::Deals => {
@@ -119,7 +119,7 @@ pub fn below_usual(deal: &Deal) -> u8 {
 }
 
 /// By the item-to-item model: of the models that score a slate it is the one whose evidence a shopper can recognise.
-fn by_item_to_item(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+fn by_item_to_item(snapshot: &Snapshot, view: &View<'_>, items: &mut [SlateItem]) {
     let Some(model) = snapshot.models.item_to_item() else { return };
     let has_seed =
         |item: &&mut SlateItem| matches!(item.source, Source::Personal | Source::ItemToItem | Source::Segment);
@@ -150,7 +150,7 @@ fn strongest_seed(
 }
 
 /// Splits each score into named parts that add up to it.
-pub(crate) fn parts(snapshot: &Snapshot, view: &View, items: &mut [SlateItem]) {
+pub(crate) fn parts(snapshot: &Snapshot, view: &View<'_>, items: &mut [SlateItem]) {
     // What a scorer ranked has its part already.
     for item in items.iter_mut().filter(|item| item.parts.is_empty()) {
         let about_context = item.source == Source::ItemToItem && !view.context.is_empty();

@@ -9,12 +9,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::{
     Policy, Snapshot,
     hydrate::View,
+    onboarding::Words,
     rules::{Active, RULE},
 };
 
 pub(crate) struct Gate<'a> {
     snapshot: &'a Snapshot,
-    view: &'a View,
+    words: &'a Words,
+    /// What the shopper has and does not need again yet.
+    kept_back: FxHashSet<u32>,
     query: &'a Query,
     policy: Policy<'a>,
     /// The plan's own condition, beside the query's.
@@ -60,7 +63,7 @@ const REFUSED_MAX: usize = 1_000;
 impl<'a> Gate<'a> {
     pub fn new(
         snapshot: &'a Snapshot,
-        view: &'a View,
+        view: &'a View<'_>,
         query: &'a Query,
         policy: Policy<'a>,
         condition: Option<&'a Filter>,
@@ -71,7 +74,8 @@ impl<'a> Gate<'a> {
         };
         Self {
             snapshot,
-            view,
+            words: &view.words,
+            kept_back: view.purchased.difference(&view.due).copied().collect(),
             query,
             policy,
             condition,
@@ -152,8 +156,7 @@ impl<'a> Gate<'a> {
         if self.excluded.contains(&number) {
             return Some("exclude_list");
         }
-        let is_kept_back = |number| self.view.purchased.contains(number) && !self.view.due.contains(number);
-        if !self.policy.recommend_purchased && is_kept_back(&number) {
+        if !self.policy.recommend_purchased && self.kept_back.contains(&number) {
             return Some(PURCHASED);
         }
         if self.disliked.contains(&number) {
@@ -179,7 +182,7 @@ impl<'a> Gate<'a> {
             self.query.filters.categories.contains(category)
                 || context.any(|product| product.categories.contains(category))
         };
-        let disliked = &self.view.words.disliked_categories;
+        let disliked = &self.words.disliked_categories;
         self.demotes && product.categories.iter().any(|category| disliked.contains(category) && !looked_at(category))
     }
 

@@ -4,12 +4,12 @@ use std::{cell::OnceCell, sync::Arc};
 
 use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
 use features::Profile;
-use models::HistoryItem;
+use models::{History, HistoryItem};
 use rustc_hash::{FxHashMap, FxHashSet};
 use store::Profiles;
 use text::Liked;
 
-use crate::{Snapshot, onboarding::Words};
+use crate::{Snapshot, onboarding::Words, personal::Personal};
 
 /// What is known of the person behind the query.
 #[derive(Clone, Default)]
@@ -46,7 +46,7 @@ impl Shopper {
 }
 
 /// The shopper and the query, as the models see them.
-pub(crate) struct View {
+pub(crate) struct View<'a> {
     /// Oldest first, as [`models::History`] wants it; what the shopper said to like is among it.
     pub history: Vec<HistoryItem>,
     /// Which history products were bought.
@@ -58,8 +58,9 @@ pub(crate) struct View {
     /// What was bought and is usually bought again about now, in the snapshot's numbering.
     pub due: FxHashSet<u32>,
     pub words: Words,
-    /// Scores of the personal model for this history, once somebody asked for them.
-    pub personal: OnceCell<Option<Vec<f32>>>,
+    /// What the personal model makes of this history, once somebody asked.
+    pub personal: OnceCell<Option<Personal<'a>>>,
+    pub snapshot: &'a Snapshot,
     /// What is looked at or lies in the cart now, as far as the models know it.
     pub context: Vec<HistoryItem>,
     /// Whether anything of it is in the catalogue or the model.
@@ -76,7 +77,16 @@ pub(crate) struct View {
 /// Most recent products of a history whose texts are looked at.
 const LIKED_MAX: usize = 30;
 
-impl View {
+impl<'a> View<'a> {
+    /// The personal model, asked once a request; `None` without one, and for whoever has no history.
+    pub fn personal(&self) -> Option<&Personal<'a>> {
+        let ask = || {
+            let model = self.snapshot.models.personal().filter(|_| !self.history.is_empty())?;
+            Some(Personal::of(self.snapshot, model, &History { items: &self.history, now: self.now }))
+        };
+        self.personal.get_or_init(ask).as_ref()
+    }
+
     /// Whether what this source finds follows from who asks.
     pub fn is_about_them(&self, source: Source) -> bool {
         let has_history = self.profile.as_ref().is_some_and(|profile| !profile.history().is_empty());
@@ -96,7 +106,7 @@ impl View {
 
     /// Products that say what is wanted: those in the query, else the shopper's recent ones. Products that no model
     /// knows yet are among them.
-    pub fn liked<'a>(&'a self, query: &'a Query) -> Vec<(&'a ProductId, Liked)> {
+    pub fn liked<'b>(&'b self, query: &'b Query) -> Vec<(&'b ProductId, Liked)> {
         if self.about_context {
             let now = Liked { weight: 1.0, age_days: 0.0 };
             return query.products.iter().chain(&query.cart).map(|id| (id, now)).collect();
@@ -117,7 +127,7 @@ const WORD_WEIGHT: f32 = 2.0;
 const WORD_FADE: f32 = 5.0;
 
 /// Products that the shopper said to like join the history, as long as there is little else in it.
-fn listen(view: &mut View, snapshot: &Snapshot) {
+fn listen(view: &mut View<'_>, snapshot: &Snapshot) {
     let weight = WORD_WEIGHT * (-(view.history.len() as f32) / WORD_FADE).exp2();
     for (id, at) in &view.words.liked_products {
         let Some(item) = snapshot.models.item(id).filter(|item| !view.bought.contains_key(item)) else { continue };
@@ -126,7 +136,7 @@ fn listen(view: &mut View, snapshot: &Snapshot) {
     }
 }
 
-pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> View {
+pub(crate) fn view<'a>(snapshot: &'a Snapshot, shopper: &Shopper, query: &Query) -> View<'a> {
     let mut view = View {
         history: Vec::new(),
         bought: FxHashMap::default(),
@@ -135,6 +145,7 @@ pub(crate) fn view(snapshot: &Snapshot, shopper: &Shopper, query: &Query) -> Vie
         due: FxHashSet::default(),
         words: Words::default(),
         personal: OnceCell::new(),
+        snapshot,
         context: Vec::new(),
         about_context: false,
         category: None,
@@ -188,7 +199,7 @@ fn due(snapshot: &Snapshot, profile: &Profile, query: &Query) -> FxHashSet<u32> 
 }
 
 /// How often each product was shown to the shopper without a click since, fading.
-pub(crate) fn shown(snapshot: &Snapshot, view: &View, query: &Query) -> FxHashMap<u32, f64> {
+pub(crate) fn shown(snapshot: &Snapshot, view: &View<'_>, query: &Query) -> FxHashMap<u32, f64> {
     let Some(profile) = &view.profile else { return FxHashMap::default() };
     let touched: FxHashMap<&ProductId, Timestamp> =
         profile.history().iter().map(|entry| (&entry.product_id, entry.last_at)).collect();
@@ -199,7 +210,7 @@ pub(crate) fn shown(snapshot: &Snapshot, view: &View, query: &Query) -> FxHashMa
     shown.collect()
 }
 
-fn category(snapshot: &Snapshot, view: &View, query: &Query) -> Option<String> {
+fn category(snapshot: &Snapshot, view: &View<'_>, query: &Query) -> Option<String> {
     let newest = view.history.last().map(|entry| snapshot.models.product_id(entry.item));
     let mut products = query.products.iter().chain(&query.cart).chain(newest);
     let of = |id| snapshot.shelf.get(id).and_then(|product: &std::sync::Arc<domain::Product>| product.category());

@@ -15,6 +15,7 @@ mod numbering;
 mod offers;
 pub mod onboarding;
 pub mod page;
+mod personal;
 pub mod plan;
 mod rerank;
 pub mod rules;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 
 use domain::{Product, ProductId};
 use models::{
-    Model, Neighbour,
+    Model, Neighbour, Ranking,
     cold::{self, ColdMap},
 };
 use parking_lot::Mutex;
@@ -31,6 +31,10 @@ pub struct Newcomers {
     encoder: Option<String>,
     map: Option<ColdMap>,
     placed: Vec<Placed>,
+    /// The known products that speak for some of them, by number.
+    neighbours: Vec<u32>,
+    /// Of each of `placed`, its weights by place among `neighbours`.
+    weights: Vec<Vec<(u32, f32)>>,
 }
 
 /// A product with the weights of the known products that speak for it.
@@ -65,7 +69,14 @@ impl Newcomers {
         };
         let new = newest(snapshot);
         let placed = map.map_or_else(Vec::new, |map| new.into_par_iter().filter_map(|new| place(new, map)).collect());
-        Self { of: Arc::downgrade(models), encoder, map, placed }
+        let mut neighbours: Vec<u32> =
+            placed.iter().flat_map(|placed: &Placed| placed.weights.iter().map(|(item, _)| *item)).collect();
+        neighbours.sort_unstable();
+        neighbours.dedup();
+        let place = |item| neighbours.binary_search(&item).expect("they are all among them") as u32;
+        let of = |placed: &Placed| placed.weights.iter().map(|&(item, weight)| (place(item), weight)).collect();
+        let weights = placed.iter().map(of).collect();
+        Self { of: Arc::downgrade(models), encoder, map, placed, neighbours, weights }
     }
 
     /// Do they stand beside the products of these models?
@@ -85,9 +96,10 @@ impl Newcomers {
         &self.placed[newcomer].product.product_id
     }
 
-    /// What the personal model would say of each, to a history of which it says `known`.
-    pub(crate) fn scores<'a>(&'a self, known: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
-        self.placed.iter().map(|placed| cold::score(&placed.weights, known))
+    /// What the personal model would say of each, to a history that it ranks the `known` products for.
+    pub(crate) fn scores(&self, known: &dyn Ranking) -> Vec<f32> {
+        let scores = known.scores(&self.neighbours);
+        self.weights.iter().map(|weights| cold::score(weights, &scores)).collect()
     }
 }
 

@@ -345,11 +345,10 @@ fn bundle(snapshot: &Snapshot, query: &Query, slate: &Slate) -> Option<Bundle> {
 }
 
 /// How much the shopper's model makes of a row: the mean affinity of its first products. 0 where nothing is known of the shopper.
-fn worth(snapshot: &Snapshot, view: &View, slate: &Slate) -> f32 {
-    if sources::personal(snapshot, view).is_none() {
+fn worth(snapshot: &Snapshot, view: &View<'_>, slate: &Slate) -> f32 {
+    if view.personal().is_none() {
         return 0.0;
     }
-    let affinity = sources::Affinity::of(snapshot, view);
     let first = slate.items.iter().take(SEEN_FIRST).filter_map(|item| snapshot.number(&item.product_id));
-    first.map(|number| affinity.of_product(number)).sum::<f32>() / SEEN_FIRST as f32
+    sources::affinities(snapshot, view, &first.collect::<Vec<_>>()).into_iter().sum::<f32>() / SEEN_FIRST as f32
 }

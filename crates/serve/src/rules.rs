@@ -188,7 +188,7 @@ pub(crate) struct Active<'a> {
 }
 
 impl<'a> Active<'a> {
-    pub fn of(snapshot: &'a Snapshot, view: &View, query: &'a Query) -> Self {
+    pub fn of(snapshot: &'a Snapshot, view: &View<'_>, query: &'a Query) -> Self {
         let rules = &snapshot.rules;
         let mut active =
             Self { snapshot, now: query.now, is_on: Vec::new(), on: Vec::new(), timed: Vec::new(), same: Vec::new() };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{ModelVersion, Query};
 use features::ranking::{self, Asked};
-use models::{History, catalogue};
+use models::{History, Ranking, catalogue};
 use onnx::{Parity, Rows, Schema};
 use store::{Registry, StoreError};
 
@@ -87,7 +87,7 @@ impl Scorer {
     pub(crate) fn rerank(
         &self,
         snapshot: &Snapshot,
-        view: &View,
+        view: &View<'_>,
         query: &Query,
         candidates: &mut [Candidate],
     ) -> Result<(), onnx::Error> {
@@ -102,10 +102,10 @@ impl Scorer {
     }
 
     /// One row of columns a candidate, NaN where a value is missing.
-    fn rows(&self, snapshot: &Snapshot, view: &View, query: &Query, candidates: &[Candidate]) -> Vec<f32> {
+    fn rows(&self, snapshot: &Snapshot, view: &View<'_>, query: &Query, candidates: &[Candidate]) -> Vec<f32> {
         let product = |id: &_| snapshot.shelf.get(id).map(AsRef::as_ref);
         let shopper = ranking::Shopper::new(view.profile.as_deref(), query.now, product);
-        let scores = self.scores(snapshot, view);
+        let scores = self.rankings(snapshot, view);
         let mut rows = Vec::with_capacity(candidates.len() * self.columns.len());
         for item in candidates {
             let product_id = snapshot.id(item.number);
@@ -114,7 +114,7 @@ impl Scorer {
                 Column::Feature(asked) => asked.value(&shopper, &candidate).map_or(f32::NAN, |value| value as f32),
                 Column::Score(model) => {
                     let number = snapshot.models.item(product_id);
-                    let score = number.zip(scores.get(model.as_str())).map(|(item, scores)| scores[item as usize]);
+                    let score = number.zip(scores.get(model.as_str())).map(|(item, ranking)| ranking.score(item));
                     score.filter(|score| score.is_finite()).unwrap_or(f32::NAN)
                 }
             }));
@@ -122,19 +122,15 @@ impl Scorer {
         rows
     }
 
-    /// All scores of each model that is a column.
-    fn scores(&self, snapshot: &Snapshot, view: &View) -> BTreeMap<&str, Vec<f32>> {
+    /// What each model that is a column makes of the shopper.
+    fn rankings<'a>(&self, snapshot: &'a Snapshot, view: &View<'_>) -> BTreeMap<&str, Box<dyn Ranking + 'a>> {
         let asked = self.columns.iter().filter_map(|column| match column {
             Column::Score(name) => Some(name.as_str()),
             Column::Feature(_) => None,
         });
         asked
             .filter_map(|name| snapshot.models.model(name).map(|model| (name, model)))
-            .map(|(name, model)| {
-                let mut scores = vec![0.0; snapshot.models.n_items()];
-                model.score(&History { items: &view.history, now: view.now }, &mut scores);
-                (name, scores)
-            })
+            .map(|(name, model)| (name, model.rank(&History { items: &view.history, now: view.now })))
             .collect()
     }
 }

@@ -21,8 +21,8 @@ use crate::{
     Listings, Shopper, Snapshot,
     filters::{DUPLICATE_LISTING, Gate},
     hydrate::{self, View},
+    personal::Personal,
     rules::Active,
-    sources,
 };
 
 /// Products that taste may reorder.
@@ -204,8 +204,7 @@ fn shares_below(scores: &[Option<f32>]) -> Vec<Option<f32>> {
 /// What the shopper is known to like.
 struct Taste<'a> {
     snapshot: &'a Snapshot,
-    /// Scores of all products that the model knows; empty without a model or a history that it knows.
-    scores: Vec<f32>,
+    personal: Option<&'a Personal<'a>>,
     profile: &'a Profile,
     categories: FxHashMap<String, f64>,
     brands: FxHashMap<String, f64>,
@@ -213,26 +212,27 @@ struct Taste<'a> {
 
 impl<'a> Taste<'a> {
     /// `None` for whoever has no history.
-    fn of(snapshot: &'a Snapshot, view: &'a View, query: &Query) -> Option<Self> {
+    fn of(snapshot: &'a Snapshot, view: &'a View<'_>, query: &Query) -> Option<Self> {
         let profile = view.profile.as_deref().filter(|profile| !profile.history().is_empty())?;
-        let personal = snapshot.models.personal();
-        let scores = personal.and_then(|model| sources::scored(snapshot, model, &view.history, view.now));
         let shares = |quality: &dyn Fn(&domain::Product) -> Option<String>| {
             let of = |id: &ProductId| snapshot.shelf.get(id).and_then(|product| quality(product));
             features::affinity(profile.history(), query.now, AFFINITY_HALF_LIFE, of).into_iter().collect()
         };
         let categories = shares(&|product| product.category().map(str::to_owned));
         let brands = shares(&|product| product.brand.clone());
-        Some(Self { snapshot, scores: scores.unwrap_or_default(), profile, categories, brands })
+        Some(Self { snapshot, personal: view.personal(), profile, categories, brands })
     }
 
     fn shares(&self, pool: &[Candidate<'_>]) -> Vec<f32> {
-        let learned = |candidate: &Candidate<'_>| {
-            let score = self.scores.get(self.snapshot.models.item(candidate.product_id)? as usize)?;
-            score.is_finite().then_some(*score)
+        let number = |candidate: &Candidate<'_>| self.snapshot.number(candidate.product_id).unwrap_or(u32::MAX);
+        let numbers: Vec<u32> = pool.iter().map(number).collect();
+        let scores = match self.personal {
+            Some(personal) => {
+                personal.scores(&numbers).into_iter().map(|score| score.is_finite().then_some(score)).collect()
+            }
+            None => vec![None; pool.len()],
         };
-        let learned = shares_below(&pool.iter().map(learned).collect::<Vec<_>>());
-        learned
+        shares_below(&scores)
             .into_iter()
             .zip(pool)
             .map(|(share, candidate)| share.unwrap_or_else(|| self.affinity(candidate.product_id)))
@@ -253,7 +253,7 @@ impl<'a> Taste<'a> {
     }
 }
 
-fn notices(snapshot: &Snapshot, view: &View, query: &Query, is_known: bool) -> Vec<Notice> {
+fn notices(snapshot: &Snapshot, view: &View<'_>, query: &Query, is_known: bool) -> Vec<Notice> {
     let notice = |code: &str, detail: &str| Notice { code: code.to_owned(), detail: detail.to_owned() };
     let mut notices = view.notices.clone();
     if snapshot.shelf.is_empty() {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use domain::{ModelVersion, Product, ProductId, Timestamp};
+use features::deals::Deal;
 use models::{History, Model, Tensors, bought_together, catalogue, onboarding::Population, rank};
 use rustc_hash::FxHashMap;
 use store::{Registry, StoreError};
@@ -286,6 +287,8 @@ pub struct Snapshot {
     pub rules: Arc<Rules>,
     pub(crate) matches: Arc<Matches>,
     numbering: Arc<Numbering>,
+    /// Real deals by number, with the logarithm of the share that is saved; those of greatest saving first.
+    deals: Arc<Vec<(u32, f32)>>,
     /// The products that were listed last, with when: the newest first.
     new_arrivals: Arc<Vec<(u32, f32)>>,
 }
@@ -313,6 +316,7 @@ impl Snapshot {
             plans: Arc::default(),
             rules: Arc::default(),
             matches: Arc::new(Matches::new(numbering.len(), 0)),
+            deals: Arc::default(),
             new_arrivals: Arc::new(new_arrivals(&numbering)),
             numbering: Arc::new(numbering),
         }
@@ -324,9 +328,9 @@ impl Snapshot {
         let newcomers = if self.newcomers.is_of(&models) { self.newcomers.clone() } else { Arc::default() };
         let (content, listings) = (self.content.clone(), self.listings.clone());
         let (offers, plans, rules) = (self.offers.clone(), self.plans.clone(), self.rules.clone());
-        let next = Self::new(models, shelf);
+        let next = Self::new(models, shelf).with_offers(offers);
         let matches = Arc::new(self.matches.next(&self.numbering, &next.numbering));
-        Self { content, listings, newcomers, offers, plans, rules, matches, ..next }
+        Self { content, listings, newcomers, plans, rules, matches, ..next }
     }
 
     /// The same with this content.
@@ -350,7 +354,10 @@ impl Snapshot {
     /// The same with these offers.
     #[must_use]
     pub fn with_offers(self, offers: Arc<Offers>) -> Self {
-        Self { offers, ..self }
+        let number = |(id, deal): (&ProductId, &Deal)| Some((self.number(id)?, (deal.percent as f32 / 100.0).ln()));
+        let mut deals: Vec<(u32, f32)> = offers.deals().filter_map(number).collect();
+        deals.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        Self { offers, deals: Arc::new(deals), ..self }
     }
 
     /// The same with these plans.
@@ -400,6 +407,10 @@ impl Snapshot {
 
     pub(crate) fn shelf_order(&self) -> &[u32] {
         self.numbering.shelf()
+    }
+
+    pub(crate) fn deals(&self) -> &[(u32, f32)] {
+        &self.deals
     }
 
     pub(crate) fn new_arrivals(&self) -> &[(u32, f32)] {

@@ -1,11 +1,9 @@
 //! The sources of candidates. Each ranks products its own way; a plan says which lead and which fill up what the leading ones could not,
 //! so a newcomer, a new shop and a broken model all get an answer.
 
-use std::borrow::Cow;
-
 use domain::{ProductId, Query, Reason, Source, Timestamp};
-use features::deals::Deal;
 use models::{History, HistoryItem, Model, rank};
+use rustc_hash::FxHashSet;
 
 use text::Neighbour;
 
@@ -21,12 +19,11 @@ pub(crate) struct Rung<'a> {
 enum List<'a> {
     Ranked(&'a [(u32, f32)]),
     Found(Vec<(u32, f32)>),
-    /// Scores of all items and the best of them so far sorted; sorts further only when somebody reads on.
-    Scored {
-        /// Of the products of the models, or of the newcomers alone.
-        scores: Cow<'a, [f32]>,
-        newcomers: bool,
-        best: Vec<(u32, f32)>,
+    /// The best of all so far; more are found only when somebody reads on.
+    Best {
+        find: Box<Find<'a>>,
+        best: Vec<(Option<u32>, f32)>,
+        is_whole: bool,
     },
     Catalog(&'a [u32]),
     /// Products near a taste, found when somebody reads on: those that pass the gate, so that a filter costs no second search.
@@ -36,9 +33,29 @@ enum List<'a> {
     },
 }
 
+/// As many as are wanted, best first, fewer when there are no more; `None` stands for what left the catalogue.
+type Find<'a> = dyn Fn(usize) -> Vec<(Option<u32>, f32)> + 'a;
+
 impl<'a> List<'a> {
-    fn scored(scores: Cow<'a, [f32]>) -> Self {
-        Self::Scored { scores, newcomers: false, best: Vec::new() }
+    fn best(find: impl Fn(usize) -> Vec<(u32, f32)> + 'a) -> Self {
+        let numbered = move |n| find(n).into_iter().map(|(number, score)| (Some(number), score)).collect();
+        Self::Best { find: Box::new(numbered), best: Vec::new(), is_whole: false }
+    }
+
+    /// Of products as [`Personal`] numbers them.
+    fn personal(snapshot: &'a Snapshot, find: impl Fn(usize) -> Vec<(u32, f32)> + 'a) -> Self {
+        let n_known = snapshot.models.n_items() as u32;
+        let number = move |item: u32| {
+            item.checked_sub(n_known).map_or(Some(item), |newcomer| snapshot.newcomer(newcomer as usize))
+        };
+        let numbered = move |n| find(n).into_iter().map(|(item, score)| (number(item), score)).collect();
+        Self::Best { find: Box::new(numbered), best: Vec::new(), is_whole: false }
+    }
+
+    /// What a model makes of these seeds; products that it cannot score are left to the rungs below.
+    fn ranked_by(model: &'a dyn Model, seeds: &[HistoryItem], now: i64) -> Option<Self> {
+        let ranking = (!seeds.is_empty()).then(|| model.rank(&History { items: seeds, now }))?;
+        Some(Self::best(move |n| ranking.best(n)))
     }
 }
 
@@ -52,15 +69,17 @@ impl Rung<'_> {
                 List::Ranked(list) => list.get(at).map(|&(item, score)| (Some(item), score))?,
                 List::Found(list) => list.get(at).map(|&(number, score)| (Some(number), score))?,
                 List::Catalog(numbers) => numbers.get(at).map(|&number| (Some(number), 0.0))?,
-                List::Scored { scores, newcomers, best } => {
-                    if at == best.len() && at < scores.len() {
-                        *best = rank::top_k(scores, (at * 4).max(64).max(n));
+                List::Best { find, best, is_whole } => {
+                    if at == best.len() && !*is_whole {
+                        // Filters take some of them.
+                        let wanted = (2 * at).max(n + n / 2).max(16);
+                        let found = find(wanted);
+                        *is_whole = found.len() < wanted;
+                        // Of a longer list, rounding may have changed the order.
+                        let given: FxHashSet<Option<u32>> = best.iter().map(|(number, _)| *number).collect();
+                        best.extend(found.into_iter().filter(|(number, _)| !given.contains(number)));
                     }
-                    let &(item, score) = best.get(at)?;
-                    let n_items = self.snapshot.models.n_items() as u32;
-                    let newcomer = if *newcomers { Some(item) } else { item.checked_sub(n_items) };
-                    let product = newcomer.map_or(Some(item), |newcomer| self.snapshot.newcomer(newcomer as usize));
-                    (product, score)
+                    *best.get(at)?
                 }
                 List::Near { taste, found } => {
                     if at == 0 {
@@ -100,7 +119,7 @@ pub(crate) fn reason(source: Source, category: Option<&str>) -> Reason {
 
 /// The sources of a plan that lead, and those that fill up. Of somebody who did nothing yet but say what they like, the taste groups know
 /// more than a fold-in of a few words: they lead where the plan has them.
-pub(crate) fn order(plan: &Plan, view: &View) -> (Vec<Source>, Vec<Source>) {
+pub(crate) fn order(plan: &Plan, view: &View<'_>) -> (Vec<Source>, Vec<Source>) {
     let mut leading: Vec<Source> = plan.sources.iter().map(|planned| planned.source).collect();
     let mut filling = plan.fallbacks.clone();
     let did_nothing = view.history.len() == view.declared.len();
@@ -118,14 +137,20 @@ pub(crate) fn is_ready(source: Source) -> bool {
 }
 
 /// What a source has for this query; `None` where it has nothing to go by.
-pub(crate) fn rung<'a>(source: Source, snapshot: &'a Snapshot, view: &'a View, query: &'a Query) -> Option<Rung<'a>> {
+pub(crate) fn rung<'a>(
+    source: Source,
+    snapshot: &'a Snapshot,
+    view: &'a View<'_>,
+    query: &'a Query,
+) -> Option<Rung<'a>> {
     use Source::*;
     let list = match source {
-        Personal => List::scored(Cow::Borrowed(personal(snapshot, view)?)),
-        ItemToItem => List::scored(scored(snapshot, snapshot.models.item_to_item()?, view.seeds(), view.now)?.into()),
-        BoughtTogether => {
-            List::scored(scored(snapshot, snapshot.models.bought_together()?, view.seeds(), view.now)?.into())
+        Personal => {
+            let personal = view.personal()?;
+            List::personal(snapshot, |n| personal.best(n))
         }
+        ItemToItem => List::ranked_by(snapshot.models.item_to_item()?, view.seeds(), view.now)?,
+        BoughtTogether => List::ranked_by(snapshot.models.bought_together()?, view.seeds(), view.now)?,
         Segment => expected(snapshot, view)?,
         Content => List::Near { taste: snapshot.content.taste(view.liked(query))?, found: Vec::new() },
         RecentlyViewed => List::Found(recently_viewed(snapshot, view, query)),
@@ -135,7 +160,7 @@ pub(crate) fn rung<'a>(source: Source, snapshot: &'a Snapshot, view: &'a View, q
         Popular => List::Ranked(snapshot.models.popular()),
         Catalog => List::Catalog(snapshot.shelf_order()),
         BuyAgain => List::Found(buy_again(snapshot, view, query)),
-        Deals => List::Found(deals(snapshot, view)),
+        Deals => List::best(deals(snapshot, view)),
         Exploration | Rule | Search => return None,
     };
     Some(Rung { snapshot, list, next: 0 })
@@ -148,7 +173,7 @@ const NEWS_DAYS: f64 = 90.0;
 const DROP_PERCENT_MIN: f64 = 5.0;
 
 /// Looked at lately and not bought: first those that are cheaper or back since, then the newest.
-fn recently_viewed(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32, f32)> {
+fn recently_viewed(snapshot: &Snapshot, view: &View<'_>, query: &Query) -> Vec<(u32, f32)> {
     let history = view.profile.iter().flat_map(|profile| profile.history());
     let viewed = history.filter(|entry| entry.purchases() == 0 && query.now.days_since(entry.last_at) <= NEWS_DAYS);
     let mut found: Vec<(u32, f32)> = viewed
@@ -165,7 +190,7 @@ fn recently_viewed(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32,
 }
 
 /// What changed since the shopper looked at a product: its price, or that it can be had again.
-pub(crate) fn news(snapshot: &Snapshot, view: &View, id: &ProductId, now: Timestamp) -> Option<Reason> {
+pub(crate) fn news(snapshot: &Snapshot, view: &View<'_>, id: &ProductId, now: Timestamp) -> Option<Reason> {
     let entry = view.profile.as_ref()?.history().iter().find(|entry| entry.product_id == *id)?;
     let prices = snapshot.offers.prices().history(id)?;
     let drop = prices.price_drop_since(entry.last_at, now).filter(|drop| drop.percent >= DROP_PERCENT_MIN);
@@ -174,25 +199,27 @@ pub(crate) fn news(snapshot: &Snapshot, view: &View, id: &ProductId, now: Timest
 }
 
 /// Real deals by `affinity^(1 − s) · saving^s`: to whom the price is nothing (`s` = 0) what suits them comes first, to a deal hunter (`s` = 1) what
-/// saves most. `affinity` is how far the product lies between the shopper's mean and best product, or the shop's where nothing is known of them.
-fn deals(snapshot: &Snapshot, view: &View) -> Vec<(u32, f32)> {
+/// saves most. `affinity` is how far the product lies between the mean deal and the shopper's best product, or the shop's where nothing is known of them.
+fn deals(snapshot: &Snapshot, view: &View<'_>) -> impl Fn(usize) -> Vec<(u32, f32)> + use<> {
     /// What suits least is still a little something.
     const LEAST: f32 = 0.01;
     let sensitivity = snapshot.offers.sensitivity(view.profile.as_deref()) as f32;
-    let affinity = Affinity::of(snapshot, view);
-    let worth = |(id, deal): (&ProductId, &Deal)| {
-        let number = snapshot.number(id)?;
-        let affinity = affinity.of_product(number).max(LEAST);
-        Some((number, affinity.powf(1.0 - sensitivity) * (deal.percent as f32 / 100.0).powf(sensitivity)))
-    };
-    let mut found: Vec<(u32, f32)> = snapshot.offers.deals().filter_map(worth).collect();
-    found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    found
+    let numbers: Vec<u32> = snapshot.deals().iter().map(|(number, _)| *number).collect();
+    let worths = affinities(snapshot, view, &numbers).into_iter().zip(snapshot.deals());
+    // By the logarithm: thousands of deals are compared for a few that are shown.
+    let worths = worths.map(|(affinity, (number, saving))| {
+        (*number, (1.0 - sensitivity) * affinity.max(LEAST).ln() + sensitivity * saving)
+    });
+    let worths: Vec<(u32, f32)> = worths.collect();
+    move |n| {
+        let best = rank::top_k_of(worths.iter().copied(), n.min(worths.len()));
+        best.into_iter().map(|(number, worth)| (number, worth.exp())).collect()
+    }
 }
 
 /// What was bought before and is due again: by `(1 + due) · times bought`, which holds more of the next purchases than how due they are alone
 /// (`crates/features/src/replenishment.rs`).
-fn buy_again(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32, f32)> {
+fn buy_again(snapshot: &Snapshot, view: &View<'_>, query: &Query) -> Vec<(u32, f32)> {
     let history = view.profile.iter().flat_map(|profile| profile.history());
     let due = history.filter_map(|entry| {
         let number = snapshot.number(&entry.product_id)?;
@@ -205,77 +232,53 @@ fn buy_again(snapshot: &Snapshot, view: &View, query: &Query) -> Vec<(u32, f32)>
     found
 }
 
-/// How well products suit the shopper, 0 – 1.
-pub(crate) struct Affinity<'a> {
-    scores: Option<&'a [f32]>,
-    mean: f32,
-    best: f32,
-}
-
-impl<'a> Affinity<'a> {
-    /// By the shopper's model, else by what sells.
-    pub fn of(snapshot: &'a Snapshot, view: &'a View) -> Self {
-        let scores = personal(snapshot, view).map(|scores| &scores[..snapshot.models.n_items()]);
-        let scores = scores.or_else(|| Some(snapshot.models.popularities()).filter(|scores| !scores.is_empty()));
-        let finite = || scores.into_iter().flatten().copied().filter(|score| score.is_finite());
-        let best = finite().fold(f32::MIN, f32::max);
-        let mean = finite().sum::<f32>() / finite().count().max(1) as f32;
-        Self { scores, mean, best }
-    }
-
-    /// How far it lies between the mean product and the best one.
-    pub fn of_product(&self, number: u32) -> f32 {
-        let known = self.scores.and_then(|scores| scores.get(number as usize)).filter(|score| score.is_finite());
-        match known {
-            Some(score) if self.best > self.mean => ((score - self.mean) / (self.best - self.mean)).clamp(0.0, 1.0),
-            _ => 0.0,
-        }
-    }
-}
-
-/// Scores every item for these seeds; products that the model cannot score are left to the rungs below.
-pub(crate) fn scored(snapshot: &Snapshot, model: &dyn Model, seeds: &[HistoryItem], now: i64) -> Option<Vec<f32>> {
-    if seeds.is_empty() {
-        return None;
-    }
-    let mut scores = vec![0.0; snapshot.models.n_items()];
-    model.score(&History { items: seeds, now }, &mut scores);
-    Some(scores)
-}
-
-/// Scores of the personal model for the products that it knows and, after these, for the newcomers; made once a request.
-pub(crate) fn personal<'a>(snapshot: &Snapshot, view: &'a View) -> Option<&'a [f32]> {
-    let all = || {
-        let mut scores = scored(snapshot, snapshot.models.personal()?, &view.history, view.now)?;
-        let newcomers: Vec<f32> = snapshot.newcomers.scores(&scores).collect();
-        scores.extend(newcomers);
-        Some(scores)
+/// How well these products suit the shopper, 0 – 1: how far each lies between the mean product and the best one, by the shopper's model, else by what
+/// sells.
+pub(crate) fn affinities(snapshot: &Snapshot, view: &View<'_>, numbers: &[u32]) -> Vec<f32> {
+    /// Products that the mean is taken of.
+    const SAMPLE: usize = 256;
+    let scores = |numbers: &[u32]| match view.personal() {
+        Some(personal) => personal.scores(numbers),
+        None => popularities(snapshot, numbers),
     };
-    view.personal.get_or_init(all).as_deref()
+    let best = match view.personal() {
+        Some(personal) => personal.best(1).first().map(|(_, score)| *score),
+        None => snapshot.models.popular().first().map(|(_, score)| *score),
+    };
+    let n_items = snapshot.models.n_items();
+    let sample: Vec<u32> = (0..n_items as u32).step_by(n_items.div_ceil(SAMPLE).max(1)).collect();
+    let known: Vec<f32> = scores(&sample).into_iter().filter(|score| score.is_finite()).collect();
+    let mean = known.iter().sum::<f32>() / known.len().max(1) as f32;
+    let range = best.map_or(0.0, |best| best - mean);
+    let affinity = |score: f32| if range > 0.0 { ((score - mean) / range).clamp(0.0, 1.0) } else { 0.0 };
+    scores(numbers).into_iter().map(affinity).collect()
+}
+
+fn popularities(snapshot: &Snapshot, numbers: &[u32]) -> Vec<f32> {
+    let all = snapshot.models.popularities();
+    numbers.iter().map(|&number| all.get(number as usize).copied().unwrap_or(f32::NEG_INFINITY)).collect()
 }
 
 /// These products as the shopper's model ranks them, best first; those that it does not know, and all where there is no model, by what sells.
-pub(crate) fn best_of(snapshot: &Snapshot, view: &View, numbers: &[u32]) -> Vec<(u32, f32)> {
-    let scores = personal(snapshot, view).map(|scores| &scores[..snapshot.models.n_items()]);
-    let score = |number: u32| scores.and_then(|scores| scores.get(number as usize)).copied().filter(|s| s.is_finite());
-    let sells = |number: u32| snapshot.models.popularity(snapshot.id(number)).unwrap_or(0.0);
+pub(crate) fn best_of(snapshot: &Snapshot, view: &View<'_>, numbers: &[u32]) -> Vec<(u32, f32)> {
+    let scores = view.personal().map(|personal| personal.scores(numbers));
+    let scores = scores.unwrap_or_else(|| vec![f32::NEG_INFINITY; numbers.len()]);
+    let sells = popularities(snapshot, numbers);
     let mut best: Vec<(u32, f32, f32)> =
-        numbers.iter().map(|&number| (number, score(number).unwrap_or(f32::MIN), sells(number))).collect();
+        numbers.iter().zip(scores).zip(sells).map(|((&number, score), sells)| (number, score, sells)).collect();
     best.sort_by(|a, b| b.1.total_cmp(&a.1).then(b.2.total_cmp(&a.2)));
-    best.into_iter().map(|(number, score, _)| (number, if score == f32::MIN { 0.0 } else { score })).collect()
+    best.into_iter().map(|(number, score, _)| (number, if score.is_finite() { score } else { 0.0 })).collect()
 }
 
 /// The newcomers alone, as the personal model would rank them.
-pub(crate) fn newcomers<'a>(snapshot: &'a Snapshot, view: &'a View) -> Option<Rung<'a>> {
-    let n_known = snapshot.models.n_items();
-    let scores = Cow::Borrowed(&personal(snapshot, view)?[n_known..]);
-    let list = List::Scored { scores, newcomers: true, best: Vec::new() };
-    Some(Rung { snapshot, list, next: 0 })
+pub(crate) fn newcomers<'a>(snapshot: &'a Snapshot, view: &'a View<'_>) -> Option<Rung<'a>> {
+    let personal = view.personal()?;
+    Some(Rung { snapshot, list: List::personal(snapshot, |n| personal.best_newcomers(n)), next: 0 })
 }
 
 /// What people have who answered like the shopper, and what goes with the products that the shopper likes: each scaled to
 /// its best, which ranks better than either alone (`bench/onboarding`). For shoppers who answered.
-fn expected<'a>(snapshot: &Snapshot, view: &View) -> Option<List<'a>> {
+fn expected<'a>(snapshot: &Snapshot, view: &View<'_>) -> Option<List<'a>> {
     let population = snapshot.models.population()?;
     let profile = view.profile.as_ref().filter(|profile| !profile.declared().is_empty())?;
     let interview = snapshot.questionnaire.interview(population, profile);
@@ -288,7 +291,7 @@ fn expected<'a>(snapshot: &Snapshot, view: &View) -> Option<List<'a>> {
         scale_to_best(&mut related);
         scores.iter_mut().zip(related).for_each(|(score, related)| *score += related.max(0.0));
     }
-    Some(List::scored(scores.into()))
+    Some(List::best(move |n| rank::top_k(&scores, n)))
 }
 
 fn scale_to_best(scores: &mut [f32]) {

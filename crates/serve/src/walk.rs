@@ -20,7 +20,7 @@ const FUSION: f32 = 60.0;
 
 pub(crate) fn slate(
     snapshot: &Snapshot,
-    view: &View,
+    view: &View<'_>,
     query: &Query,
     policy: Policy<'_>,
     id: RecommendationId,
@@ -61,9 +61,9 @@ pub(crate) fn slate(
     walk.into_slate(id)
 }
 
-struct Walk<'a> {
+struct Walk<'a, 's> {
     snapshot: &'a Snapshot,
-    view: &'a View,
+    view: &'a View<'s>,
     query: &'a Query,
     plan: &'a Plan,
     rules: &'a Active<'a>,
@@ -78,7 +78,7 @@ struct Walk<'a> {
     late: Vec<&'static str>,
 }
 
-impl<'a> Walk<'a> {
+impl<'a> Walk<'a, '_> {
     fn missing(&self) -> usize {
         self.query.n - self.chosen.len()
     }

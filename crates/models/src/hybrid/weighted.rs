@@ -73,21 +73,22 @@ pub(super) struct WeightedRanking<'a> {
 
 impl<'a> WeightedRanking<'a> {
     pub fn new(hybrid: &'a Hybrid, weights: &[f32], history: &History<'_>) -> Self {
-        let of_source = |(source, weight): (&'a Box<dyn Model>, &f32)| {
-            let ranking = source.rank(history);
-            let factor = weight * one_over(ranking.scale());
-            (factor > 0.0).then_some(Share { ranking, factor })
-        };
         let asked = hybrid.sources.iter().zip(weights).filter(|(_, weight)| **weight > 0.0);
-        let shares = asked.filter_map(of_source).collect();
+        let shares = asked.map(|(source, weight)| {
+            let ranking = source.rank(history);
+            Share { factor: weight * one_over(ranking.scale()), ranking }
+        });
+        let shares = shares.filter(|share| share.factor > 0.0).collect();
         Self { hybrid, shares, history: history.items.to_vec(), now: history.now }
     }
 }
 
 impl Ranking for WeightedRanking<'_> {
     fn best(&self, n: usize) -> Vec<(u32, f32)> {
-        let all = || AllScores::of(self.hybrid, &History { items: &self.history, now: self.now });
-        best_sums(&self.shares, n, self.hybrid.n_items() / DEEP).unwrap_or_else(|| all().best(n))
+        match n <= self.hybrid.n_items() / DEEP {
+            true => best_sums(&self.shares, n),
+            false => AllScores::of(self.hybrid, &History { items: &self.history, now: self.now }).best(n),
+        }
     }
 
     fn scores(&self, items: &[u32]) -> Vec<f32> {
