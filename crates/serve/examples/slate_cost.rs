@@ -130,7 +130,7 @@ fn shop(n_products: usize, rows: &[Interaction]) -> Snapshot {
             price: Some(Money::new(minor, before.currency)),
             available: true,
         };
-        [point(90, before.minor), point(3, before.minor * 8 / 10)]
+        [point(90, before.minor), point(3, before.minor * (60 + number as i64 % 31) / 100)]
     };
     let points: Vec<PricePoint> = (0..n_products).step_by(20).flat_map(fall).collect();
     let people: [Arc<Profile>; 0] = [];

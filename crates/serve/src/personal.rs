@@ -1,5 +1,7 @@
 //! The shopper's own model: what it makes of the products that it knows, and of the newcomers.
 
+use std::cell::RefCell;
+
 use models::{History, Model, Ranking, rank::top_k_of};
 
 use crate::Snapshot;
@@ -9,22 +11,27 @@ pub(crate) struct Personal<'a> {
     known: Box<dyn Ranking + 'a>,
     n_known: u32,
     newcomers: Vec<f32>,
+    /// The longest list that was asked for: several sources read its head.
+    best: RefCell<Vec<(u32, f32)>>,
 }
 
 impl<'a> Personal<'a> {
     pub fn of(snapshot: &'a Snapshot, model: &'a dyn Model, history: &History<'_>) -> Self {
         let known = model.rank(history);
         let newcomers = snapshot.newcomers.scores(known.as_ref());
-        Self { known, n_known: snapshot.models.n_items() as u32, newcomers }
+        Self { known, n_known: snapshot.models.n_items() as u32, newcomers, best: RefCell::default() }
     }
 
     /// The best `n`, best first.
     pub fn best(&self, n: usize) -> Vec<(u32, f32)> {
-        let known = self.known.best(n);
-        if self.newcomers.is_empty() {
-            return known;
+        let mut best = self.best.borrow_mut();
+        if best.len() < n {
+            *best = match self.newcomers.is_empty() {
+                true => self.known.best(n),
+                false => top_k_of(self.known.best(n).into_iter().chain(self.numbered()), n),
+            };
         }
-        top_k_of(known.into_iter().chain(self.numbered()), n)
+        best[..n.min(best.len())].to_vec()
     }
 
     /// The best `n` of the newcomers alone.

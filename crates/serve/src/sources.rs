@@ -3,7 +3,7 @@
 
 use domain::{ProductId, Query, Reason, Source, Timestamp};
 use models::{History, HistoryItem, Model, rank};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use text::Neighbour;
 
@@ -203,12 +203,18 @@ pub(crate) fn news(snapshot: &Snapshot, view: &View<'_>, id: &ProductId, now: Ti
 fn deals(snapshot: &Snapshot, view: &View<'_>) -> impl Fn(usize) -> Vec<(u32, f32)> + use<> {
     /// What suits least is still a little something.
     const LEAST: f32 = 0.01;
+    /// Deals of the greatest saving, and of the shopper's best products, whose affinity is looked up; all others suit least.
+    const LOOKED_UP: usize = 500;
+    const HEAD: usize = 100;
     let sensitivity = snapshot.offers.sensitivity(view.profile.as_deref()) as f32;
-    let numbers: Vec<u32> = snapshot.deals().iter().map(|(number, _)| *number).collect();
-    let worths = affinities(snapshot, view, &numbers).into_iter().zip(snapshot.deals());
+    let head = view.personal().map(|personal| personal.best(HEAD)).unwrap_or_default();
+    let first = snapshot.deals().iter().take(LOOKED_UP);
+    let numbers: Vec<u32> = first.chain(&head).map(|(number, _)| *number).collect();
+    let affinities: FxHashMap<u32, f32> = numbers.iter().copied().zip(affinities(snapshot, view, &numbers)).collect();
     // By the logarithm: thousands of deals are compared for a few that are shown.
-    let worths = worths.map(|(affinity, (number, saving))| {
-        (*number, (1.0 - sensitivity) * affinity.max(LEAST).ln() + sensitivity * saving)
+    let worths = snapshot.deals().iter().map(|(number, saving)| {
+        let affinity = affinities.get(number).copied().unwrap_or(LEAST).max(LEAST);
+        (*number, (1.0 - sensitivity) * affinity.ln() + sensitivity * saving)
     });
     let worths: Vec<(u32, f32)> = worths.collect();
     move |n| {
