@@ -55,6 +55,8 @@ pub struct Query {
     pub cart: Vec<ProductId>,
     pub filters: Filters,
     pub exclude: Vec<ProductId>,
+    /// Fingerprints of what earlier parts of the same list showed: see `serve::cursor`.
+    pub shown: Vec<u32>,
     /// Groups that the shopper belongs to, as the shop names them.
     pub segments: Vec<String>,
     /// The shopper sells here under this name: own products are not recommended to them.
@@ -76,6 +78,7 @@ impl Query {
             cart: Vec::new(),
             filters: Filters { available: true, ..Filters::default() },
             exclude: Vec::new(),
+            shown: Vec::new(),
             segments: Vec::new(),
             seller: None,
             n,

@@ -30,6 +30,7 @@ pub mod product_counts;
 pub mod rating;
 pub mod trend;
 
+pub mod conversion;
 pub mod deals;
 pub mod price_index;
 pub mod price_sensitivity;
@@ -45,6 +46,7 @@ pub mod training;
 pub use affinity::affinity;
 pub use calendar::HoursOfWeek;
 pub use column::{Column, Parameters};
+pub use conversion::Conversion;
 pub use counts::Counts;
 pub use deals::{Deal, PriceDrop, PriceHistory, PriceView};
 pub use exposure::{Exposure, Shown};

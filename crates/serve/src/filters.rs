@@ -7,7 +7,7 @@ use domain::{Filter, Product, Query};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{
-    Policy, Snapshot,
+    Policy, Snapshot, cursor,
     hydrate::View,
     onboarding::Words,
     rules::{Active, RULE},
@@ -27,6 +27,8 @@ pub(crate) struct Gate<'a> {
     /// What is looked at, lies in the cart or is not wanted by the caller.
     context: FxHashSet<u32>,
     excluded: FxHashSet<u32>,
+    /// Fingerprints.
+    shown: FxHashSet<u32>,
     disliked: FxHashSet<u32>,
     /// Of the listings of one product, the first has the place.
     groups: FxHashSet<u32>,
@@ -83,6 +85,7 @@ impl<'a> Gate<'a> {
             taken: FxHashSet::default(),
             context: numbers(&mut query.products.iter().chain(&query.cart)),
             excluded: numbers(&mut query.exclude.iter()),
+            shown: query.shown.iter().copied().collect(),
             disliked: numbers(&mut view.words.disliked_products.iter()),
             groups: FxHashSet::default(),
             variants: FxHashSet::default(),
@@ -155,6 +158,9 @@ impl<'a> Gate<'a> {
         }
         if self.excluded.contains(&number) {
             return Some("exclude_list");
+        }
+        if !self.shown.is_empty() && self.shown.contains(&cursor::fingerprint(self.snapshot.id(number))) {
+            return Some("shown_before");
         }
         if !self.policy.recommend_purchased && self.kept_back.contains(&number) {
             return Some(PURCHASED);

@@ -6,6 +6,7 @@
 //! said in a notice, and an empty shop gets an empty slate.
 
 pub mod content;
+pub mod cursor;
 mod explain;
 mod filters;
 mod hydrate;

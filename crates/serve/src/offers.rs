@@ -2,9 +2,9 @@
 //!
 //! Made off the request path whenever prices change and now and then, since deals end by themselves; then never changed again.
 
-use domain::{ProductId, Timestamp};
+use domain::{Product, ProductId, Timestamp};
 use features::{
-    HistoryEntry, Profile,
+    Conversion, HistoryEntry, Profile,
     deals::Deal,
     price_index::PriceIndex,
     price_sensitivity::{Evidence, PriceLevels, cue_of, price_sensitivity},
@@ -27,6 +27,7 @@ pub struct Offers {
     levels: PriceLevels,
     deals: FxHashMap<ProductId, Deal>,
     replenishment: Replenishment,
+    conversion: Conversion,
     /// What all people of the shop together say of prices.
     sensitivity: Option<f64>,
 }
@@ -42,8 +43,11 @@ impl Offers {
     ) -> Self {
         let levels = PriceLevels::of(shelf.products().map(AsRef::as_ref));
         let deals = prices.deals(now).into_iter().filter(|(id, _)| shelf.get(id).is_some()).take(DEALS_MAX).collect();
-        let mut offers = Self { prices, levels, deals, replenishment, sensitivity: None };
-        let evidence = people.into_iter().map(|person| offers.evidence(person.as_ref()));
+        let people: Vec<_> = people.into_iter().collect();
+        let category = |id: &ProductId| shelf.get(id)?.category().map(str::to_owned);
+        let conversion = Conversion::learn(people.iter().map(|person| person.as_ref().history()), category);
+        let mut offers = Self { prices, levels, deals, replenishment, conversion, sensitivity: None };
+        let evidence = people.iter().map(|person| offers.evidence(person.as_ref()));
         offers.sensitivity = evidence.fold(Evidence::default(), Evidence::plus).mean();
         offers
     }
@@ -63,6 +67,11 @@ impl Offers {
 
     pub fn replenishment(&self) -> &Replenishment {
         &self.replenishment
+    }
+
+    /// P(bought | looked at); `None` where nobody of the shop bought anything.
+    pub(crate) fn conversion(&self, product: &Product) -> Option<f64> {
+        Some(self.conversion.of(&product.product_id, product.category())).filter(|share| *share > 0.0)
     }
 
     fn evidence(&self, profile: &Profile) -> Evidence {

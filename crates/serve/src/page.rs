@@ -35,10 +35,11 @@ use crate::{
     walk,
 };
 
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("home", include_str!("../pages/home.toml")),
     ("product", include_str!("../pages/product.toml")),
     ("cart", include_str!("../pages/cart.toml")),
+    ("checkout", include_str!("../pages/checkout.toml")),
     ("order-confirmation", include_str!("../pages/order-confirmation.toml")),
 ];
 const ROWS_MAX: usize = 30;

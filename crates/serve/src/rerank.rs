@@ -177,25 +177,22 @@ pub(crate) fn choose(
     chosen
 }
 
-/// Lifts what a sale of is worth more, as far as the slate of `n` keeps its relevance.
+/// Lifts what is bought more often and is worth more when it is, as far as the slate of `n` keeps its relevance.
 ///
-/// Each relevance is multiplied by `(value / median value)^(exponent · strength)`; the strength, 0 to 1, is the largest (of sixteen) at which the
-/// discounted relevance of the first `n` stays within `relevance_loss_max` of the best there is.
+/// The relevance stands for P(click); it is multiplied by `(P(buy | click) · value^exponent)^strength`, each beside the pool's median. The strength, 0 to 1,
+/// is the largest (of sixteen) at which the discounted relevance of the first `n` stays within `relevance_loss_max` of the best there is.
 pub(crate) fn weigh_value(snapshot: &Snapshot, pool: &mut [Candidate], value: Value, n: usize) {
     const STEPS: u8 = 16;
-    let worths: Vec<Option<f32>> =
-        pool.iter().map(|candidate| worth(snapshot.product(candidate.number)?, value.objective)).collect();
-    let mut known: Vec<f32> = worths.iter().flatten().copied().collect();
-    if known.is_empty() {
-        return;
-    }
-    known.sort_by(f32::total_cmp);
-    let median = known[known.len() / 2];
+    let products: Vec<Option<&Product>> =
+        pool.iter().map(|candidate| snapshot.product(candidate.number).map(AsRef::as_ref)).collect();
+    let of = |what: &dyn Fn(&Product) -> Option<f32>| {
+        beside_median(products.iter().map(|product| product.and_then(what)).collect())
+    };
+    let buys = of(&|product| snapshot.offers.conversion(product).map(|share| share as f32));
+    let worths = of(&|product| worth(product, value.objective));
     let scale = Scale::of(pool);
     let relevance: Vec<f32> = pool.iter().map(|candidate| scale.relevance(candidate.score)).collect();
-    // What says no price stays where it is.
-    let factor =
-        |at: usize, strength: f32| worths[at].map_or(1.0, |worth| (worth / median).powf(value.exponent * strength));
+    let factor = |at: usize, strength: f32| (buys[at] * worths[at].powf(value.exponent)).powf(strength);
     let best = discounted(relevance.iter().copied(), n);
     let keeps = |strength: f32| {
         let mut order: Vec<usize> = (0..relevance.len()).collect();
@@ -210,6 +207,14 @@ pub(crate) fn weigh_value(snapshot: &Snapshot, pool: &mut [Candidate], value: Va
         candidate.add(PartOf::Value, effect);
     }
     sort(pool);
+}
+
+/// Each over the median of those that are known; 1 for the others, so that they stay where they are.
+fn beside_median(values: Vec<Option<f32>>) -> Vec<f32> {
+    let mut known: Vec<f32> = values.iter().flatten().copied().collect();
+    known.sort_by(f32::total_cmp);
+    let median = known.get(known.len() / 2).copied().unwrap_or(1.0);
+    values.into_iter().map(|value| value.map_or(1.0, |value| value / median)).collect()
 }
 
 /// In minor units, above zero.

@@ -293,14 +293,15 @@ impl<'a> Walk<'a, '_> {
 
     /// Puts products where rules want them, but what may not be shown at all.
     fn pin(&mut self) {
-        let n = self.query.n;
-        let pins: Vec<_> = self.rules.pins().into_iter().filter(|(position, ..)| *position <= n).collect();
+        let (n, before) = (self.query.n, self.query.shown.len());
+        let is_here = |position: usize| (before + 1..=before + n).contains(&position);
+        let pins: Vec<_> = self.rules.pins().into_iter().filter(|(position, ..)| is_here(*position)).collect();
         let pinned: Vec<(usize, u32, Option<Candidate>)> =
             pins.iter().map(|(position, rule, id)| (*position, *rule, self.pinned(*position, *rule, id))).collect();
         for (position, rule, candidate) in pinned {
             let Some(mut candidate) = candidate else { continue };
             candidate.add(PartOf::Rule(rule), 0.0);
-            self.chosen.insert((position - 1).min(self.chosen.len()), candidate);
+            self.chosen.insert((position - 1 - before).min(self.chosen.len()), candidate);
         }
         let beyond = self.chosen.split_off(self.chosen.len().min(n));
         self.left.extend(beyond);
@@ -360,7 +361,7 @@ impl<'a> Walk<'a, '_> {
         let parts = candidate.parts.iter().filter(|_| self.query.explain);
         SlateItem {
             product_id: self.snapshot.id(candidate.number).clone(),
-            position: at as u16 + 1,
+            position: (self.query.shown.len() + at) as u16 + 1,
             score: candidate.score,
             source: candidate.source,
             reason: sources::reason(candidate.source, self.view.category.as_deref()),

@@ -95,6 +95,7 @@ fn query(n: usize) -> Query {
         cart: Vec::new(),
         filters: Filters::default(),
         exclude: Vec::new(),
+        shown: Vec::new(),
         segments: Vec::new(),
         seller: None,
         n,
@@ -717,6 +718,39 @@ fn value_moves_what_sells_for_more_up_within_the_loss_that_is_allowed() {
     assert!(price(&dear) > price(&plain), "{dear:?} {plain:?}");
     assert!(dear.items.iter().all(|item| item.parts.iter().any(|part| part.name == "value")));
     assert_eq!(numbers(&ask_by(&shop(ALL), &buyer, &query(3), &by(0.0))), numbers(&plain));
+
+    // Of who looks at p11, the dearest, nobody buys; of who looks at p5, everybody does.
+    let person = |kind, product| shopper(&[(kind, product)]).profile().cloned().map(Arc::new).unwrap();
+    let lookers = (0..200).map(|_| person(EventKind::ProductViewed, 11));
+    let buyers = (0..200).map(|_| person(EventKind::OrderCompleted, 5));
+    let now = Timestamp::from_seconds(NOW);
+    let shop = shop(ALL);
+    let offers = Offers::new(PriceIndex::default(), Replenishment::default(), &shop.shelf, lookers.chain(buyers), now);
+    let sold = ask_by(&shop.with_offers(Arc::new(offers)), &buyer, &query(3), &by(0.9));
+    assert_eq!((numbers(&dear)[0], numbers(&sold)[0]), (11, 5), "{dear:?} {sold:?}");
+}
+
+#[test]
+fn a_list_goes_on_where_the_cursor_says_with_nothing_twice() {
+    let shop = shop(ALL);
+    let viewer = shopper(&[(EventKind::ProductViewed, 3)]);
+    let first = ask(&shop, &viewer, &query(5));
+    let ids = |slate: &Slate| slate.items.iter().map(|item| item.product_id.clone()).collect::<Vec<_>>();
+    let cursor = serve::cursor::after(&[], ids(&first).iter()).unwrap();
+    // Whatever the shopper did meanwhile.
+    let moved = shopper(&[(EventKind::ProductViewed, 3), (EventKind::ProductViewed, 4)]);
+    let next = Query { shown: serve::cursor::parse(&cursor).unwrap(), ..query(5) };
+    let second = ask(&shop, &moved, &next);
+    assert_eq!(second.items[0].position, 6);
+    assert!(ids(&second).iter().all(|id| !ids(&first).contains(id)) && second.items.len() == 5, "{second:?}");
+    // Places of pins are those of the whole list.
+    let pin = r#"{"rule_id": "r", "action": {"kind": "pin", "product_ids": ["p0"], "position": 7}}"#;
+    let rules = vec![serde_json::from_str(pin).unwrap()];
+    let rules = Rules::new(1, rules, Currency::PEN, Shop::default().zone(), Announced::default()).unwrap();
+    let pinned = shop.with_rules(Arc::new(rules));
+    assert!(!first.items.iter().any(|item| item.product_id == id(0)));
+    assert_eq!(ids(&ask(&pinned, &viewer, &query(5))), ids(&first));
+    assert_eq!(ids(&ask(&pinned, &viewer, &next))[1], id(0));
 }
 
 const DAY: i64 = time::DAY;

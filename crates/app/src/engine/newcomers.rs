@@ -80,6 +80,7 @@ mod tests {
                 cart: Vec::new(),
                 filters: Filters::default(),
                 exclude: Vec::new(),
+                shown: Vec::new(),
                 segments: Vec::new(),
                 seller: None,
                 n: 10,

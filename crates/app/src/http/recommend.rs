@@ -7,7 +7,7 @@ use domain::{
     Currency, Filter, Filters, Money, Notice, PlacementId, Product, ProductId, Query, Reason, Slate, Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serve::{Language, Plan, Snapshot, below_usual, reason_text};
+use serve::{Language, Plan, Snapshot, below_usual, cursor, reason_text};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -116,6 +116,8 @@ pub struct Request {
     pub filters: RequestFilters,
     /// Never these
     pub exclude: Vec<String>,
+    /// `next_cursor` of the answer before: what comes after it, nothing twice
+    pub cursor: Option<String>,
     pub n: Option<usize>,
     /// Show where each score comes from
     pub explain: bool,
@@ -176,6 +178,9 @@ pub struct Answer {
     notices: Vec<NoticeBody>,
     /// How many candidates each filter dropped
     dropped: std::collections::BTreeMap<String, usize>,
+    /// What the next part of the same list is asked with; absent where it ends
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_cursor: Option<String>,
     /// When the newest event that shaped it happened
     #[schema(value_type = Option<String>)]
     freshest_event_at: Option<Timestamp>,
@@ -270,9 +275,11 @@ pub async fn rich(
         caller.is_the_shop("plan")?;
     }
     caller.may_filter_by(condition(request.filters.condition.as_deref(), engine.shop.currency)?.as_ref())?;
+    let shown = shown(&request)?;
     let Made { slate, snapshot } = answer(&engine, &request)?;
+    let next_cursor = cursor::after(&shown, slate.items.iter().map(|item| &item.product_id));
     let locale = request.locale.as_deref().unwrap_or(&engine.shop.locale);
-    Ok(Json(body(slate, &snapshot, Language::of(locale))))
+    Ok(Json(Answer { next_cursor, ..body(slate, &snapshot, Language::of(locale)) }))
 }
 
 fn answer(engine: &Engine, request: &Request) -> Result<Made> {
@@ -321,12 +328,18 @@ pub(super) fn query(engine: &Engine, request: &Request) -> Result<Query> {
         cart: ids("cart", &request.cart)?,
         filters: filters(&request.filters, engine.shop.currency)?,
         exclude: ids("exclude", &request.exclude)?,
+        shown: shown(request)?,
         segments: Vec::new(),
         seller: None,
         n: how_many(engine, request.n)?,
         explain: request.explain,
         now: engine.now(),
     })
+}
+
+/// What earlier parts of the same list showed.
+fn shown(request: &Request) -> Result<Vec<u32>> {
+    request.cursor.as_deref().map_or(Ok(Vec::new()), cursor::parse).map_err(Problem::parameter)
 }
 
 /// So many products as the request wants, or the shop's default.
@@ -419,6 +432,7 @@ pub fn body(slate: Slate, snapshot: &Snapshot, language: Language) -> Answer {
         personalized: slate.personalized,
         notices: slate.notices.into_iter().map(NoticeBody::from).collect(),
         dropped: slate.dropped.into_iter().collect(),
+        next_cursor: None,
         freshest_event_at: slate.freshest_event_at,
     }
 }

@@ -118,6 +118,7 @@ fn query(engine: &Engine, request: &Request) -> Result<(Query, usize)> {
         cart: Vec::new(),
         filters: recommend::filters(&filters, engine.shop.currency)?,
         exclude: Vec::new(),
+        shown: Vec::new(),
         segments: Vec::new(),
         seller: None,
         n: recommend::how_many(engine, request.n)?,
