@@ -231,6 +231,7 @@ export const en: Dictionary = {
   'notice.no_text_model': 'Likeness goes by words, not by meaning: `vitrina text fetch` gets the encoder.',
   'notice.short_slate': 'There are fewer products than asked for: the filters let no more through.',
   'notice.profile_unavailable': 'The profile could not be read: this is the answer without it.',
+  'notice.pin_refused': 'A pinned product could not be shown: its place went to another.',
 
   'made.heading': 'Why this list?',
   'made.show': 'See how it was made',
@@ -385,7 +386,7 @@ export const en: Dictionary = {
   'serving.versions.served': 'served',
   'serving.versions.rules.one': '{n} rule',
   'serving.versions.rules.other': '{n} rules',
-  'actor.api': 'with the API key',
+  'actor.api': 'through the API',
 
   'dry_run.heading': 'Dry run',
   'dry_run.about': 'What publishing would change for the {n} shoppers who were here last. Nothing is recorded.',

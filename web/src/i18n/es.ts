@@ -231,6 +231,7 @@ export const es = {
   'notice.no_text_model': 'Los parecidos se buscan por palabras, no por significado: «vitrina text fetch» trae el codificador.',
   'notice.short_slate': 'Hay menos productos que los pedidos: los filtros no dejaron pasar más.',
   'notice.profile_unavailable': 'No se pudo leer el perfil: se respondió sin él.',
+  'notice.pin_refused': 'Un producto fijado no pudo mostrarse: su puesto fue para otro.',
 
   'made.heading': '¿Por qué esta lista?',
   'made.show': 'Ver cómo se armó',
@@ -354,7 +355,7 @@ export const es = {
   'conflict.pin_not_shown': 'Un producto fijado no puede mostrarse: su puesto es para otro.',
   'conflict.no_products': 'Ningún producto del catálogo cumple la condición: no hace nada.',
   'conflict.boost_and_bury': 'Una sube lo que la otra baja: los factores se multiplican.',
-  'conflict.partly_excluded': 'La otra quita algunos de sus productos.',
+  'conflict.partly_excluded': 'Una quita algunos productos de la otra.',
   'conflict.always_excluded': 'Una quita todos los productos de la otra, que así no hace nada.',
   'conflict.several_same': 'Pocos productos son iguales en ambas cosas: la lista puede quedar corta.',
 
@@ -385,7 +386,7 @@ export const es = {
   'serving.versions.served': 'se sirve',
   'serving.versions.rules.one': '{n} regla',
   'serving.versions.rules.other': '{n} reglas',
-  'actor.api': 'con la clave de la API',
+  'actor.api': 'por la API',
 
   'dry_run.heading': 'Ensayo',
   'dry_run.about': 'Qué cambiaría al publicar para los {n} compradores más recientes. No se registra nada.',

@@ -19,7 +19,7 @@ const OTHERS_SHOWN = 5;
 
 /**
  * How the slate on show came about, or any other by its id. A preview leaves no trace; the same slate whose impressions the page
- * would report leaves one, and none are reported.
+ * would report leaves one, and none are reported. Only a new product on trial counts as tried.
  */
 export function Why({ shown }: { shown: Shown }) {
   const { t } = useWords();
@@ -155,7 +155,7 @@ function Story({ trace, asked, rules, known }: StoryProps) {
             <Bar
               parts={[
                 { share: places / most, className: 'bar-fill' },
-                { share: (n - places) / most, className: 'fill-gray' },
+                { share: (n - places) / most, className: 'bar-rest' },
               ]}
             />
           </li>

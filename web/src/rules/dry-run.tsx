@@ -52,7 +52,7 @@ export function DryRunPanel({ rules, currency }: { rules: readonly Rule[]; curre
 }
 
 function Result({ answer, rules, currency }: { answer: DryRun; rules: readonly Rule[]; currency: string | null }) {
-  const { t, count, format } = useWords();
+  const { t, word, count, format } = useWords();
   const share = answer.shoppers > 0 ? answer.changed / answer.shoppers : 0;
   const price = (major: number | null) => (major === null || currency === null ? NOTHING : format.amount(major, currency));
   const names = new Map(rules.map((rule) => [rule.rule_id, ruleName(rule)]));
@@ -72,18 +72,18 @@ function Result({ answer, rules, currency }: { answer: DryRun; rules: readonly R
           <Gains title={t('dry_run.less')} products={answer.products.filter(({ slates }) => slates < 0)} />
         </div>
       )}
-      {rules.length > 0 && (
+      {Object.keys(answer.touched).length > 0 && (
         <ul className="report-note dry-run-touched">
-          {rules.map(({ rule_id }) => (
-            <li key={rule_id}>
-              {names.get(rule_id)}: <span className="muted">{count('dry_run.touched', answer.touched[rule_id] ?? 0)}</span>
+          {Object.entries(answer.touched).map(([id, n]) => (
+            <li key={id}>
+              {names.get(id) ?? id}: <span className="muted">{count('dry_run.touched', n)}</span>
             </li>
           ))}
         </ul>
       )}
-      {answer.notices.map(({ detail }) => (
-        <p key={detail} className="notice" lang="en">
-          {detail}
+      {answer.notices.map(({ code, detail }) => (
+        <p key={detail} className="notice">
+          {word('notice', code)} <span lang="en">({detail})</span>
         </p>
       ))}
     </div>

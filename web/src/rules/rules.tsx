@@ -40,8 +40,13 @@ export function RulesPage({ heading, currency }: Props) {
       <div className="report rules-report">
         <Draft heading={heading} view={view.answer} failed={view.failure !== null} onChange={view.again} now={now} />
         <div className="rules-side">
-          {view.answer && <Serving {...view.answer} onChange={view.again} />}
-          <DryRunPanel rules={view.answer?.list.data ?? []} currency={currency} />
+          {view.answer && (
+            <>
+              <Serving {...view.answer} onChange={view.again} />
+              {/* What was found out is about this draft, against what is served now. */}
+              <DryRunPanel key={`${view.answer.list.etag} ${view.answer.list.served_version}`} rules={view.answer.list.data} currency={currency} />
+            </>
+          )}
         </div>
       </div>
       <Contents now={now} />
@@ -205,7 +210,8 @@ function RuleRow({ rule, change, now, children }: RowProps) {
 
 export function Sentence({ rule }: { rule: Rule }) {
   const words = useWords();
-  return <Command text={ruleSentence(rule, rule.where && '{command}', words)} command={rule.where ?? ''} />;
+  if (rule.where === undefined) return ruleSentence(rule, undefined, words);
+  return <Command text={ruleSentence(rule, '{command}', words)} command={rule.where} />;
 }
 
 function Conflicts({ rule, list }: { rule: Rule; list: RuleList }) {

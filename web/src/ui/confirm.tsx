@@ -1,4 +1,4 @@
-import { useEffect, useId, useRef, type ReactNode } from 'react';
+import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
 
 import { useAction } from '../api/use-action';
 import { useWords } from '../i18n/i18n';
@@ -22,7 +22,8 @@ export function Confirm({ title, children, action, act, onDone, onCancel }: Prop
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
   const { busy, failure, run } = useAction();
-  useEffect(() => {
+  // Closed before it is taken out, or the focus would have no way back.
+  useLayoutEffect(() => {
     const opened = dialog.current;
     opened?.showModal();
     return () => opened?.close();
