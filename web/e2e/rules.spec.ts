@@ -97,13 +97,16 @@ test('rules that contradict each other say so, both of them, and changes show wh
 test('contents are listed with what came of them', async ({ page, shop, request }) => {
   const content = { content_id: 'e2e-message', kind: 'message', title: { es: 'e2e envío gratis' }, budget: { impressions: 500 }, target: { placements: ['e2e'] } };
   expect((await request.post('/v1/content', { data: content })).ok()).toBe(true);
-  await openReport(page, 'rules');
-  const row = page.locator('[data-content="e2e-message"]');
-  await expect(row).toContainText('Mensaje');
-  await expect(row).toContainText('500 impresiones');
-  const listed = (await shop.get<{ data: ContentRow[] }>('/v1/content')).data.find(({ content_id }) => content_id === content.content_id);
-  await expect(row.locator('td').nth(3)).toHaveText(String(listed?.impressions));
-  await request.delete('/v1/content/e2e-message', { headers: { 'if-match': '*' } });
+  try {
+    await openReport(page, 'rules');
+    const row = page.locator('[data-content="e2e-message"]');
+    await expect(row).toContainText('Mensaje');
+    await expect(row).toContainText('500 impresiones');
+    const listed = (await shop.get<{ data: ContentRow[] }>('/v1/content')).data.find(({ content_id }) => content_id === content.content_id);
+    await expect(row.locator('td').nth(3)).toHaveText(String(listed?.impressions));
+  } finally {
+    await request.delete('/v1/content/e2e-message', { headers: { 'if-match': '*' } });
+  }
 });
 
 test('a slate says how it was made, and why a product is not on it', async ({ page, shop, rules, complaints }) => {

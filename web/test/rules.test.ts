@@ -4,7 +4,7 @@ import type { Action, Candidate, Rule, Schedule } from '../src/api/wire';
 import { wordsFor } from '../src/i18n/i18n';
 import { rankDropped, ruleIn, scoreBar, tallySources } from '../src/preview/trace';
 import { activityAt, changesOf, conflictsOf } from '../src/rules/draft';
-import { fieldsOf, needsWhere, ruleOf, withKind, wrongAt } from '../src/rules/fields';
+import { fieldsOf, idFor, needsWhere, ruleOf, withKind, wrongAt } from '../src/rules/fields';
 import { ruleSentence } from '../src/rules/sentence';
 
 const plain = (text: string) => text.replaceAll(/[\u00a0\u202f\u2009]/g, ' ');
@@ -121,6 +121,12 @@ describe('the form of a rule', () => {
     const fields = fieldsOf(null);
     expect([needsWhere(fields), needsWhere({ ...fields, kind: 'boost' }), needsWhere({ ...fields, kind: 'cap' })]).toEqual([false, true, true]);
     expect(needsWhere({ ...fields, kind: 'cap', attribute: 'brand' })).toBe(false);
+  });
+
+  it('names a new rule after its name, as no other is', () => {
+    expect(idFor(' Más niños: ¡50 %! ', new Set())).toEqual({ rule_id: 'mas-ninos-50' });
+    expect(idFor('Navidad', new Set(['navidad', 'navidad-2']))).toEqual({ rule_id: 'navidad-3' });
+    expect(idFor('¡!', new Set())).toEqual({});
   });
 
   it('finds the character that the server points at', () => {

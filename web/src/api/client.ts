@@ -174,9 +174,13 @@ export async function getRule(id: string): Promise<{ rule: Rule; etag: string }>
   return { rule: body, etag };
 }
 
-/** A new rule has no id yet and nothing to have seen. */
-export function putRule(rule: Rule | Omit<Rule, 'rule_id'>, seen?: string): Promise<Rule> {
-  return 'rule_id' in rule ? change('PUT', rulePath(rule.rule_id), rule, seen) : change('POST', '/v1/rules', rule);
+/** Without an id the server makes one. */
+export function addRule(rule: Partial<Rule>): Promise<Rule> {
+  return change('POST', '/v1/rules', rule);
+}
+
+export function putRule(rule: Rule, seen: string): Promise<Rule> {
+  return change('PUT', rulePath(rule.rule_id), rule, seen);
 }
 
 export function deleteRule(id: string, seen: string): Promise<void> {

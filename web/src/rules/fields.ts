@@ -91,6 +91,18 @@ export function ruleOf(fields: Fields): Omit<Rule, 'rule_id'> {
   };
 }
 
+const ID_MAX = 60;
+
+/** An id that people can read in notices and logs; a name without letters leaves it to the server. */
+export function idFor(name: string, taken: ReadonlySet<string>): { rule_id?: string } {
+  const letters = name.normalize('NFD').replaceAll(/\p{M}/gu, '').toLowerCase();
+  const id = letters.replaceAll(/[^a-z0-9]+/g, '-').slice(0, ID_MAX).replaceAll(/^-|-$/g, '');
+  if (!id) return {};
+  let rule_id = id;
+  for (let n = 2; taken.has(rule_id); n += 1) rule_id = `${id}-${n}`;
+  return { rule_id };
+}
+
 function actionOf({ kind, number, products, attribute }: Fields): Action {
   const n = Number(number);
   switch (kind) {

@@ -1,11 +1,11 @@
 import { useEffect, useId, useRef, useState, type FormEvent, type ReactNode } from 'react';
 
-import { putRule } from '../api/client';
+import { addRule, putRule } from '../api/client';
 import { useAction } from '../api/use-action';
 import type { Failed } from '../api/use-answer';
 import { useWords } from '../i18n/i18n';
 import { Failure, isOvertaken } from '../ui/failure';
-import { fieldsOf, KINDS, needsWhere, NUMBERS, ruleOf, takesWhere, withKind, wrongAt, type Fields, type Kind } from './fields';
+import { fieldsOf, idFor, KINDS, needsWhere, NUMBERS, ruleOf, takesWhere, withKind, wrongAt, type Fields, type Kind } from './fields';
 import { usePlacements } from './placements';
 import type { Seen } from './rules';
 import { OCCASIONS, ruleSentence, WEEKDAYS } from './sentence';
@@ -13,11 +13,13 @@ import { OCCASIONS, ruleSentence, WEEKDAYS } from './sentence';
 interface Props {
   /** Null for a new rule. */
   seen: Seen | null;
+  /** Ids that other rules have. */
+  taken: ReadonlySet<string>;
   onDone(): void;
   onCancel(): void;
 }
 
-export function RuleForm({ seen, onDone, onCancel }: Props) {
+export function RuleForm({ seen, taken, onDone, onCancel }: Props) {
   const words = useWords();
   const { t, word, format } = words;
   const [fields, setFields] = useState(() => fieldsOf(seen?.rule ?? null));
@@ -32,7 +34,7 @@ export function RuleForm({ seen, onDone, onCancel }: Props) {
 
   const save = async () => {
     setSent(fields.where);
-    const done = await run(() => putRule(seen ? { rule_id: seen.rule.rule_id, ...rule } : rule, seen?.etag));
+    const done = await run(() => (seen ? putRule({ rule_id: seen.rule.rule_id, ...rule }, seen.etag) : addRule({ ...idFor(rule.name, taken), ...rule })));
     if (done) onDone();
   };
   const submit = (event: FormEvent) => {
@@ -128,7 +130,7 @@ export function RuleForm({ seen, onDone, onCancel }: Props) {
         />
       </fieldset>
 
-      <p className="rule-said" role="status">
+      <p className="rule-said">
         {ruleSentence(rule, rule.where ?? '…', words)}
       </p>
       {failure && wrong === null && <Failure failure={failure} onRetry={isOvertaken(failure) ? onDone : () => void save()} />}

@@ -81,6 +81,7 @@ function Draft({ heading, view, failed, onChange, now }: DraftProps) {
   const reading = useAction();
   // What is changed is what the server has now, and not what it had when the list was read.
   const open = (rule: Rule, next: (seen: Seen) => void) => void reading.run(async () => next(await getRule(rule.rule_id)));
+  const taken = new Set([...(view?.list.data ?? []), ...(view?.changes.removed ?? [])].map((rule) => rule.rule_id));
   const done = () => {
     setEditing(null);
     setDeleting(null);
@@ -100,9 +101,9 @@ function Draft({ heading, view, failed, onChange, now }: DraftProps) {
         )}
       </header>
       <p className="report-note muted">{t('rules.about')}</p>
-      {reading.failure && <Failure failure={reading.failure} onRetry={onChange} />}
+      {reading.failure && <Failure failure={reading.failure} onRetry={() => void reading.run(async () => onChange())} />}
       {editing !== null ? (
-        <RuleForm seen={editing === 'new' ? null : editing} onDone={done} onCancel={() => setEditing(null)} />
+        <RuleForm seen={editing === 'new' ? null : editing} taken={taken} onDone={done} onCancel={() => setEditing(null)} />
       ) : view ? (
         <RuleRows view={view} onEdit={(rule) => open(rule, setEditing)} onDelete={(rule) => open(rule, setDeleting)} now={now} />
       ) : (
