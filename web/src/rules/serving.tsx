@@ -5,10 +5,14 @@ import { useWords } from '../i18n/i18n';
 import { Confirm } from '../ui/confirm';
 import type { RulesView } from './rules';
 
+/** The newest; the others are one press away. */
+const VERSIONS_SHOWN = 5;
+
 /** Which version is served, what publishing the draft would change, and the way back. */
 export function Serving({ list, versions, changes, onChange }: RulesView & { onChange(): void }) {
   const { t, count, word, format } = useWords();
   const [asked, setAsked] = useState<'publish' | 'rollback' | null>(null);
+  const [all, setAll] = useState(false);
   const served = versions.served_version;
   const close = () => setAsked(null);
   const done = () => {
@@ -50,7 +54,7 @@ export function Serving({ list, versions, changes, onChange }: RulesView & { onC
             </tr>
           </thead>
           <tbody>
-            {versions.data.map(({ version, published_at, actor, rules }) => (
+            {(all ? versions.data : versions.data.slice(0, VERSIONS_SHOWN)).map(({ version, published_at, actor, rules }) => (
               <tr key={version} data-version={version}>
                 <th scope="row">
                   {version} {version === served && <span className="badge tone-green">{t('serving.versions.served')}</span>}
@@ -64,6 +68,11 @@ export function Serving({ list, versions, changes, onChange }: RulesView & { onC
             ))}
           </tbody>
         </table>
+      )}
+      {versions.data.length > VERSIONS_SHOWN && (
+        <button type="button" className="history-more" aria-expanded={all} onClick={() => setAll(!all)}>
+          {all ? t('history.less') : t('history.all', { n: format.integer(versions.data.length) })}
+        </button>
       )}
       {asked === 'publish' && (
         <Confirm title={t('serving.publish.title')} action={t('serving.publish')} act={() => publishRules(list.etag)} onDone={done} onCancel={close}>
