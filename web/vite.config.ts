@@ -11,6 +11,6 @@ export default defineConfig({
     rollupOptions: { input: { dashboard: 'index.html', tienda: 'tienda/index.html' } },
   },
   // The storefront uses the carousel from sdk/js beside this folder.
-  server: { proxy: { '/v1': 'http://127.0.0.1:7700' }, fs: { allow: ['..'] } },
+  server: { proxy: { '/v1': process.env['VITRINA_URL'] ?? 'http://127.0.0.1:7700' }, fs: { allow: ['..'] } },
   test: { include: ['test/**/*.test.ts'] },
 });

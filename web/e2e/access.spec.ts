@@ -38,6 +38,36 @@ for (const colorScheme of ['light', 'dark'] as const) {
         });
       }
 
+      test('the page of rules, its form, its question and how a slate was made have nothing that axe calls a violation', async ({ page, shop, rules }) => {
+        test.setTimeout(120_000);
+        const { userId, viewed } = await shop.newShopper(2);
+        await rules.add({ rule_id: 'e2e-pin', name: 'e2e', action: { kind: 'pin', product_ids: viewed, position: 1 } });
+        await rules.add({ rule_id: 'e2e-exclude', name: 'e2e', action: { kind: 'exclude' }, where: 'price >= 0' });
+        await openReport(page, 'rules');
+        const looksRight = async (part: string) => {
+          expect(await violations(page, part)).toEqual([]);
+          const excess = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          expect(excess).toBe(0);
+        };
+        await page.getByRole('button', { name: 'Ensayar' }).click();
+        await expect(page.locator('[data-dry-run]')).toBeVisible({ timeout: 30_000 });
+        await looksRight('html');
+        await page.getByRole('button', { name: 'Publicar' }).click();
+        await expect(page.getByRole('dialog')).toBeVisible();
+        await looksRight('.dialog');
+        await page.keyboard.press('Escape');
+        await page.locator('[data-rule="e2e-exclude"]').getByRole('button', { name: 'Editar' }).click();
+        await expect(page.locator('.rule-form')).toBeVisible();
+        await looksRight('.rule-form');
+
+        await openPage(page);
+        await page.getByRole('button', { name: 'Pausar' }).click();
+        await openUser(page, userId);
+        await page.getByRole('button', { name: 'Ver cómo se armó' }).click();
+        await page.locator('.made-scores summary').first().click();
+        await looksRight('.made');
+      });
+
       test('does not scroll sideways', async ({ page }) => {
         await openPage(page);
         await expect(page.locator('.item').first()).toBeVisible();

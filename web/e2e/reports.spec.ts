@@ -7,16 +7,17 @@ const integer = new Intl.NumberFormat('es-PE');
 test('the pages are links that can be passed on, and the way back leads to the shop', async ({ page }) => {
   await page.goto('/');
   for (const [link, heading, title] of [
+    ['Reglas', 'Reglas', 'Reglas · Vitrina'],
     ['Catálogo', 'Calidad del catálogo', 'Catálogo · Vitrina'],
     ['Búsquedas', 'Lo que buscan los compradores', 'Búsquedas · Vitrina'],
     ['Reseñas', 'Cómo se leen las reseñas', 'Reseñas · Vitrina'],
   ] as const) {
     await page.getByRole('link', { name: link, exact: true }).click();
-    await expect(page.getByRole('heading', { name: heading })).toBeVisible();
+    await expect(page.getByRole('heading', { name: heading, exact: true })).toBeVisible();
     await expect(page).toHaveTitle(title);
     await expect(page.getByRole('link', { name: link, exact: true })).toHaveAttribute('aria-current', 'page');
     await page.reload();
-    await expect(page.getByRole('heading', { name: heading })).toBeVisible();
+    await expect(page.getByRole('heading', { name: heading, exact: true })).toBeVisible();
   }
   await page.goBack();
   await expect(page.getByRole('heading', { name: 'Lo que buscan los compradores' })).toBeVisible();

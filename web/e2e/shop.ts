@@ -3,7 +3,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import { expect, test as base, type APIRequestContext, type ConsoleMessage, type Page } from '@playwright/test';
 
-import type { Profile, RecentUser, ReviewsState, Slate, Status } from '../src/api/wire';
+import type { Profile, RecentUser, ReviewsState, Rule, RuleList, Slate, Status } from '../src/api/wire';
 import type { PageName } from '../src/pages';
 
 // Fifteen of each side are what a shop needs to learn from; of price, delivery, quality and size some speak.
@@ -90,6 +90,39 @@ export class Shop {
   }
 }
 
+/** The draft and what is served of it; both are given back as they were found. */
+export class Rules {
+  constructor(private readonly api: APIRequestContext) {}
+
+  async list(): Promise<RuleList> {
+    return (await (await this.api.get('/v1/rules')).json()) as RuleList;
+  }
+
+  async add(rule: Partial<Rule> & Pick<Rule, 'rule_id' | 'action'>): Promise<void> {
+    const response = await this.api.post('/v1/rules', { data: rule });
+    expect(response.ok(), await response.text()).toBe(true);
+  }
+
+  async change(rule: Partial<Rule> & Pick<Rule, 'rule_id' | 'action'>): Promise<void> {
+    const response = await this.api.put(`/v1/rules/${rule.rule_id}`, { data: rule, headers: { 'if-match': '*' } });
+    expect(response.ok(), await response.text()).toBe(true);
+  }
+
+  async publish(): Promise<void> {
+    expect((await this.api.post('/v1/rules/publish')).ok()).toBe(true);
+  }
+
+  async restore(before: RuleList): Promise<void> {
+    const headers = { 'if-match': '*' };
+    const now = await this.list();
+    for (const { rule_id } of now.data) await this.api.delete(`/v1/rules/${rule_id}`, { headers });
+    for (const rule of before.data) await this.add(rule);
+    for (let served = now.served_version; served !== before.served_version; ) {
+      served = ((await (await this.api.post('/v1/rules/rollback')).json()) as { served_version: number }).served_version;
+    }
+  }
+}
+
 /** Collects what the browser complains about: errors, warnings and refusals of the content security policy. */
 export function complaintsOf(page: Page): string[] {
   const complaints: string[] = [];
@@ -103,8 +136,14 @@ export function complaintsOf(page: Page): string[] {
 }
 
 /** Every test of the page ends by asking whether the browser complained. */
-export const test = base.extend<{ shop: Shop; complaints: string[] }>({
+export const test = base.extend<{ shop: Shop; rules: Rules; complaints: string[] }>({
   shop: async ({ request }, use) => use(new Shop(request)),
+  rules: async ({ request }, use) => {
+    const rules = new Rules(request);
+    const before = await rules.list();
+    await use(rules);
+    await rules.restore(before);
+  },
   complaints: [
     async ({ page }, use) => {
       const complaints = complaintsOf(page);
@@ -140,9 +179,9 @@ export async function openReport(page: Page, name: PageName, details = ''): Prom
 
 const LEVELS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** What axe says against the page as it is now. */
-export async function violations(page: Page): Promise<unknown[]> {
-  const found = await new AxeBuilder({ page }).withTags(LEVELS).analyze();
+/** What axe says against the page as it is now, or a part of it. */
+export async function violations(page: Page, part = 'html'): Promise<unknown[]> {
+  const found = await new AxeBuilder({ page }).include(part).withTags(LEVELS).analyze();
   return found.violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes.map((node) => node.target) }));
 }
 

@@ -10,6 +10,7 @@ import { addressOf, readAddress, writeAddress } from './preview/address';
 import { PreviewPanel } from './preview/preview';
 import type { Subject } from './preview/use-preview';
 import { ReviewsPage } from './reviews/reviews';
+import { RulesPage } from './rules/rules';
 import { SearchesPage } from './searches/searches';
 import { Outage } from './status/outage';
 import { StatusPanel } from './status/status';
@@ -83,6 +84,7 @@ function Page({ status }: { status: StatusView }) {
             </div>
           </>
         )}
+        {page === 'rules' && <RulesPage heading={heading} currency={status.status?.shop.currency ?? null} />}
         {page === 'catalog' && <CatalogPage key={visit} heading={heading} />}
         {page === 'searches' && <SearchesPage heading={heading} />}
         {page === 'reviews' && <ReviewsPage key={visit} heading={heading} status={status.status} events={stream.rows.rows} />}

@@ -17,12 +17,25 @@ export interface Format {
   wholePercent(share: number): string;
   milliseconds(value: number): string;
   money(value: Money | null | undefined): string;
+  /** What the page computed, or the server as a bare number. */
+  amount(major: number, currency: string): string;
+  /** With its sign. */
+  difference(value: number): string;
   /** `10:05:09`, with the day before it when that is not today. */
   clock(iso: string, now: Date): string;
   /** The full date and time. */
   moment(iso: string): string;
   /** A day as the calendar has it, `2026-07-29`, of no time zone. */
   day(date: string): string;
+  /** A day, or a day and a time, of the shop's wall clock. */
+  wallTime(text: string): string;
+  /** From one day to another, with `to` between them: `1 al 15 de diciembre de 2026`. */
+  days(from: string, until: string, to: string): string;
+  /** What the shop's clock shows, as `2026-11-27T18:00:00`. */
+  wallClock(at: Date): string;
+  /** `lunes`; 0 is Monday. */
+  weekday(number: number): string;
+  list(names: readonly string[], type?: 'conjunction' | 'disjunction'): string;
   /** `hace 3 s` */
   ago(iso: string, now: Date): string;
   secondsAgo(seconds: number): string;
@@ -32,6 +45,7 @@ export function formatFor(language: Language, timeZone: string): Format {
   const tag = TAGS[language];
   const zone = isTimeZone(timeZone) ? timeZone : 'UTC';
   const integer = new Intl.NumberFormat(tag, { maximumFractionDigits: 0 });
+  const signed = new Intl.NumberFormat(tag, { maximumFractionDigits: 0, signDisplay: 'exceptZero' });
   const decimal = new Intl.NumberFormat(tag, { maximumSignificantDigits: 3 });
   const percent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 1 });
   const wholePercent = new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 });
@@ -46,6 +60,11 @@ export function formatFor(language: Language, timeZone: string): Format {
   const shortDay = new Intl.DateTimeFormat(tag, { timeZone: zone, day: 'numeric', month: 'short' });
   const year = new Intl.DateTimeFormat(tag, { timeZone: zone, day: 'numeric', month: 'short', year: 'numeric' });
   const full = new Intl.DateTimeFormat(tag, { timeZone: zone, dateStyle: 'medium', timeStyle: 'medium' });
+  const longDay = new Intl.DateTimeFormat(tag, { timeZone: 'UTC', dateStyle: 'long' });
+  const longTime = new Intl.DateTimeFormat(tag, { timeZone: 'UTC', dateStyle: 'long', timeStyle: 'short', hourCycle: 'h23' });
+  const weekday = new Intl.DateTimeFormat(tag, { timeZone: 'UTC', weekday: 'long' });
+  // Swedes write times as ISO does.
+  const wallClock = new Intl.DateTimeFormat('sv-SE', { timeZone: zone, dateStyle: 'short', timeStyle: 'medium' });
   const relative = new Intl.RelativeTimeFormat(tag, { style: 'narrow' });
   const present = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }).format(0, 'second');
 
@@ -61,6 +80,8 @@ export function formatFor(language: Language, timeZone: string): Format {
     wholePercent: (share) => wholePercent.format(share <= 0 || share >= 1 ? share : Math.min(0.99, Math.max(0.01, share))),
     milliseconds: (value) => `${decimal.format(value)} ms`,
     money: (value) => money(value, tag),
+    amount: (major, currency) => new Intl.NumberFormat(tag, { style: 'currency', currency, currencyDisplay: 'narrowSymbol' }).format(major),
+    difference: (value) => signed.format(value),
     clock(iso, now) {
       const at = parse(iso);
       if (!at) return NOTHING;
@@ -75,6 +96,18 @@ export function formatFor(language: Language, timeZone: string): Format {
       const at = parse(`${date}T00:00:00Z`);
       return at ? calendarDay.format(at) : NOTHING;
     },
+    wallTime(text) {
+      const isDay = !text.includes('T');
+      const at = parse(isDay ? `${text}T00:00:00Z` : `${text}Z`);
+      return at ? (isDay ? longDay : longTime).format(at) : text;
+    },
+    days(from, until, to) {
+      const [first, last] = [parse(`${from}T00:00:00Z`), parse(`${until}T00:00:00Z`)];
+      return first && last ? longDay.formatRange(first, last).replace(/\s*–\s*/u, ` ${to} `) : NOTHING;
+    },
+    wallClock: (at) => wallClock.format(at).replace(' ', 'T'),
+    weekday: (number) => weekday.format(Date.UTC(2024, 0, 1 + number)),
+    list: (names, type = 'conjunction') => new Intl.ListFormat(tag, { type }).format(names),
     ago(iso, now) {
       const at = parse(iso);
       return at ? secondsAgo((now.getTime() - at.getTime()) / 1000) : NOTHING;

@@ -9,6 +9,7 @@ import './styles/page.css';
 import './styles/live.css';
 import './styles/preview.css';
 import './styles/reports.css';
+import './styles/rules.css';
 
 const root = document.getElementById('root');
 if (!root) throw new Error('index.html has no #root');

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'react';
 
-export const PAGES = ['shop', 'catalog', 'searches', 'reviews'] as const;
+export const PAGES = ['shop', 'rules', 'catalog', 'searches', 'reviews'] as const;
 export type PageName = (typeof PAGES)[number];
 
 /** The page in the address, `#page=catalog&hint=title_cut`. Whatever names none is the shop. */

@@ -10,6 +10,8 @@ import { es } from '../src/i18n/es';
 import { INTERACTIONS, KINDS } from '../src/live/kinds';
 import { PAGES } from '../src/pages';
 import { ASPECTS } from '../src/reviews/aspects';
+import { KINDS as KINDS_OF_RULES } from '../src/rules/fields';
+import { OCCASIONS } from '../src/rules/sentence';
 
 const placeholders = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort();
 
@@ -39,9 +41,16 @@ describe.each(LANGUAGES)('the dictionary of %s', (language) => {
   it.each([
     ['kind', Object.keys(KINDS)],
     ['interaction', Object.keys(INTERACTIONS)],
-    ['source', ['personal', 'item_to_item', 'category', 'trending', 'popular', 'catalog', 'empty']],
+    ['source', ['personal', 'item_to_item', 'bought_together', 'content', 'segment', 'buy_again', 'recently_viewed', 'deals', 'exploration']],
+    ['source', ['rule', 'category', 'new_arrivals', 'trending', 'popular', 'catalog', 'search', 'empty']],
     ['notice', ['no_model', 'no_catalog', 'unknown_products', 'short_slate', 'profile_unavailable']],
-    ['placement', ['home', 'product', 'cart']],
+    ['placement', ['home', 'product', 'cart', 'checkout', 'category', 'search', 'email', 'order-confirmation', 'deals']],
+    ['action', [...KINDS_OF_RULES]],
+    ['occasion', [...OCCASIONS]],
+    ['conflict', ['pin_excluded', 'pinned_twice', 'pins_collide', 'pin_not_shown', 'no_products', 'boost_and_bury', 'partly_excluded', 'always_excluded', 'several_same']],
+    ['refusal', ['stock', 'category', 'brand', 'price', 'where', 'plan', 'purchased', 'in_context', 'exclude_list', 'disliked', 'disliked_category']],
+    ['refusal', ['fatigue', 'hidden', 'own_product', 'not_in_catalog', 'duplicate_listing', 'variant', 'cap']],
+    ['content', ['banner', 'promotion', 'message']],
     ['page', [...PAGES]],
     ['hint', Object.keys(HINTS)],
     ['hint.todo', Object.keys(HINTS)],
@@ -77,6 +86,7 @@ it('every text of the dictionary is used, so that nobody translates what nobody 
     .join('\n');
   // Keys whose last part is chosen at run time appear as a template or as a prefix handed to `word`.
   const dynamic = ['kind', 'interaction', 'source', 'reason', 'part', 'notice', 'placement', 'theme', 'mark', 'live.state'];
+  dynamic.push('action', 'activity', 'actor', 'attribute', 'change', 'conflict', 'content', 'contents', 'form.number', 'occasion', 'refusal', 'segment');
   dynamic.push('page', 'hint', 'aspect', 'queries.zero', 'queries.top', 'reviews.notice', 'reviews.step', 'status.content');
   const isUsed = (key: string) =>
     code.includes(`'${key.replace(/\.(one|other)$/, '')}'`) ||

@@ -139,6 +139,8 @@ export interface SlateQuery {
   explain: boolean;
   /** A look, not a visit: no impression is recorded. */
   preview: boolean;
+  /** The page would report what was seen. */
+  impression?: 'client';
 }
 
 export interface Reason {
@@ -265,6 +267,129 @@ export interface ProductReviews {
   aspects: { aspect: string; share_positive: number; n: number }[];
   seen_position: number;
   notices: Notice[];
+}
+
+/** Where, for whom and when; an empty list means all. */
+export interface Target {
+  placements?: string[];
+  segments?: string[];
+  categories?: string[];
+  schedule?: Schedule;
+}
+
+/** By the shop's wall clock: a day, `2026-11-27`, or a time of it, `2026-11-27T18:00`. */
+export interface Schedule {
+  from?: string;
+  /** A day is included to its end. */
+  until?: string;
+  weekdays?: string[];
+  hours?: [number, number];
+  occasions?: string[];
+}
+
+export type Action =
+  | { kind: 'pin'; product_ids: string[]; position: number }
+  | { kind: 'boost' | 'bury'; factor: number }
+  | { kind: 'include'; places: number }
+  | { kind: 'exclude' }
+  | { kind: 'cap'; attribute?: string; max: number }
+  | { kind: 'diversify'; strength: number }
+  | { kind: 'same'; attribute: string };
+
+export interface Rule {
+  rule_id: string;
+  name: string;
+  enabled: boolean;
+  target: Target;
+  where?: string;
+  action: Action;
+}
+
+export interface Conflict {
+  rules: string[];
+  code: string;
+  detail: string;
+}
+
+export interface RuleList {
+  data: Rule[];
+  /** Of the whole draft. */
+  etag: string;
+  served_version: number;
+  changed: boolean;
+  conflicts: Conflict[];
+}
+
+export interface RuleVersion {
+  version: number;
+  published_at: string;
+  actor: string;
+  rules: Rule[];
+}
+
+export interface RuleVersions {
+  /** 0 is no rules. */
+  served_version: number;
+  data: RuleVersion[];
+}
+
+export interface DryRun {
+  placement: string;
+  shoppers: number;
+  changed: number;
+  places_changed: number;
+  mean_price_before: number | null;
+  mean_price_after: number | null;
+  /** By how many more slates show each. */
+  products: { product_id: string; name: string | null; slates: number }[];
+  touched: Record<string, number>;
+  notices: Notice[];
+}
+
+/** What is served on a placement. */
+export interface Plan {
+  name: string;
+}
+
+export interface ContentRow {
+  content_id: string;
+  kind: string;
+  title: { es: string; en?: string };
+  target: Target;
+  budget: { impressions?: number; clicks?: number; per_user_per_day?: number };
+  active: boolean;
+  impressions: number;
+  clicks: number;
+}
+
+export interface Candidate {
+  product_id: string;
+  /** Of what found a place. */
+  position?: number;
+  source: string;
+  score: number;
+  parts: ScorePart[];
+}
+
+export type Verdict =
+  | { verdict: 'shown'; position: number; score: number }
+  | { verdict: 'outranked'; score: number; last_shown: number | null }
+  | { verdict: 'refused'; by: string }
+  | { verdict: 'not_found' };
+
+/** How a slate came about. */
+export interface Trace {
+  recommendation_id: string;
+  placement: string;
+  plan: string;
+  rules_version: number | null;
+  /** Of the product that was asked for. */
+  verdict?: Verdict;
+  /** What keeps it off all slates now. */
+  now?: string;
+  candidates: Candidate[];
+  more_candidates: number;
+  dropped: Record<string, number>;
 }
 
 /** RFC 9457. */

@@ -1,15 +1,16 @@
 import { useId, useRef, useState } from 'react';
 
-import type { ScorePart, SlateItem } from '../api/wire';
+import type { SlateItem } from '../api/wire';
 import { productName } from '../format';
 import { useWords } from '../i18n/i18n';
 import { useGlide } from '../ui/glide';
 import { Chevron, Down, Up } from '../ui/icons';
 import { discount } from './discount';
 import type { Mark } from './diff';
-import { BAR_WIDTH, bars, byStrength } from './parts';
 import { reasonText } from './reason';
+import { ScoreParts } from './score-parts';
 import type { Shown } from './use-preview';
+import { Why } from './why';
 
 export function SlatePanel({ shown, now }: { shown: Shown; now: Date }) {
   const { t, word } = useWords();
@@ -42,6 +43,7 @@ export function SlatePanel({ shown, now }: { shown: Shown; now: Date }) {
       {diff.left.length > 0 && (
         <p className="slate-left muted">{t('slate.left', { names: diff.left.map((id) => productName(names.get(id), id)).join(', ') })}</p>
       )}
+      <Why key={`${shown.subject.user} ${slate.placement} ${shown.context.join()}`} shown={shown} />
     </section>
   );
 }
@@ -122,7 +124,7 @@ function Item({ item, mark }: { item: SlateItem; mark: Mark | null }) {
           <Chevron />
         </button>
       </div>
-      {open && <Parts id={partsId} item={item} />}
+      {open && <ScoreParts id={partsId} parts={item.parts ?? []} score={item.score} />}
     </li>
   );
 }
@@ -164,68 +166,4 @@ function Thumbnail({ item, name }: { item: SlateItem; name: string }) {
       {[...name.trim()][0]?.toLocaleUpperCase()}
     </span>
   );
-}
-
-function Parts({ id, item }: { id: string; item: SlateItem }) {
-  const { t, word, format } = useWords();
-  const parts = byStrength(item.parts ?? []);
-  if (parts.length === 0) {
-    return (
-      <p id={id} className="parts muted">
-        {t('slate.parts.none')}
-      </p>
-    );
-  }
-  const scale = bars(parts);
-  return (
-    <div id={id} className="parts">
-      <table className="plain">
-        <caption className="sr-only">{t('slate.parts.caption')}</caption>
-        <thead className="parts-head">
-          <tr>
-            <th scope="col">{t('slate.parts.name')}</th>
-            <td />
-            <th scope="col" className="number">
-              {t('slate.parts.value')}
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {parts.map((part, i) => (
-            <tr key={`${part.name} ${part.seed_product_id ?? ''} ${i}`}>
-              <th scope="row">
-                {word('part', part.name)}
-                <Seed part={part} />
-              </th>
-              <td className="parts-bar">
-                <svg viewBox={`0 0 ${BAR_WIDTH} 8`} preserveAspectRatio="none" aria-hidden="true">
-                  <rect
-                    className={part.value < 0 ? 'bar-fill bar-negative' : 'bar-fill'}
-                    x={scale.bars[i]?.x}
-                    width={scale.bars[i]?.width}
-                    height="8"
-                  />
-                  <rect className="bar-zero" x={Math.min(BAR_WIDTH - 0.5, scale.zero)} width="0.5" height="8" />
-                </svg>
-              </td>
-              <td className="number">{format.decimal(part.value)}</td>
-            </tr>
-          ))}
-        </tbody>
-        <tfoot>
-          <tr>
-            <th scope="row">{t('slate.parts.total')}</th>
-            <td />
-            <td className="number">{format.decimal(item.score)}</td>
-          </tr>
-        </tfoot>
-      </table>
-    </div>
-  );
-}
-
-function Seed({ part }: { part: ScorePart }) {
-  const { t } = useWords();
-  if (!part.seed_product_id) return null;
-  return <span className="parts-seed"> {t('slate.parts.because', { name: productName(part.seed_product_name, part.seed_product_id) })}</span>;
 }

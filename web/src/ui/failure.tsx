@@ -3,9 +3,15 @@ import { useWords } from '../i18n/i18n';
 import { Command } from './command';
 import { Alert } from './icons';
 
+/** Somebody else changed or removed it meanwhile: trying again would not help, reading again does. */
+export function isOvertaken(failure: Failed): boolean {
+  return failure !== 'unreachable' && (failure.status === 412 || failure.status === 404);
+}
+
 /** What went wrong and what to do about it. */
 export function Failure({ failure, onRetry }: { failure: Failed; onRetry(): void }) {
   const { t } = useWords();
+  const overtaken = isOvertaken(failure);
   return (
     <div className="outage" role="alert">
       <Alert />
@@ -15,6 +21,10 @@ export function Failure({ failure, onRetry }: { failure: Failed; onRetry(): void
             <strong>{t('error.unreachable.title')}</strong>{' '}
             <Command text={t('error.unreachable.todo', { origin: location.origin })} command="vitrina" />
           </>
+        ) : overtaken ? (
+          <>
+            <strong>{t('error.overtaken.title')}</strong> {t('error.overtaken.todo')}
+          </>
         ) : (
           <>
             <strong>{t('error.refused.title')}</strong> {failure.message}
@@ -23,7 +33,7 @@ export function Failure({ failure, onRetry }: { failure: Failed; onRetry(): void
         )}
       </div>
       <button type="button" className="button" onClick={onRetry}>
-        {t('error.retry')}
+        {t(overtaken ? 'error.reload' : 'error.retry')}
       </button>
     </div>
   );
