@@ -109,6 +109,30 @@ fn a_rule_goes_from_draft_over_dry_run_to_published_and_back() {
 }
 
 #[test]
+fn a_list_is_read_part_by_part_and_a_look_that_asks_why_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    shop(&server);
+    let first = ask(&server, json!({ "explain": true }));
+    let second = ask(&server, json!({ "cursor": first["next_cursor"] }));
+    let third = ask(&server, json!({ "cursor": second["next_cursor"] }));
+    let all: BTreeSet<String> = [&first, &second, &third].into_iter().flat_map(ids).collect();
+    assert_eq!((all.len(), second["items"][0]["position"].as_u64()), (12, Some(5)), "{first} {second} {third}");
+    let end = ask(&server, json!({ "cursor": third["next_cursor"] }));
+    assert!(ids(&end).is_empty() && end["next_cursor"].is_null(), "{end}");
+    let wrong = json!({ "user_id": "somebody", "cursor": "x" });
+    let (status, problem) = send(&server, "POST", "/v1/recommendations", None, &wrong);
+    assert_eq!((status, problem["detail"].as_str().unwrap().contains("leave it out")), (400, true), "{problem}");
+
+    let trace = |slate: &Value| {
+        let id = slate["recommendation_id"].as_str().unwrap();
+        send(&server, "GET", &format!("/v1/recommendations/{id}/trace"), None, &json!({})).0
+    };
+    assert_eq!(trace(&first), 200);
+    assert_eq!(trace(&second), 404, "a look leaves nothing unless it wants to know why");
+}
+
+#[test]
 fn a_wrong_rule_is_refused_with_the_character() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());

@@ -139,8 +139,6 @@ export interface SlateQuery {
   explain: boolean;
   /** A look, not a visit: no impression is recorded. */
   preview: boolean;
-  /** The page would report what was seen. */
-  impression?: 'client';
 }
 
 export interface Reason {

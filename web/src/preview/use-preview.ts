@@ -108,7 +108,7 @@ export function usePreview(subject: Subject | null): PreviewView {
   return { ...state, refresh };
 }
 
-export function slateQuery({ user, placement }: Pick<Subject, 'user' | 'placement'>, context: readonly string[]): SlateQuery {
+function slateQuery({ user, placement }: Pick<Subject, 'user' | 'placement'>, context: readonly string[]): SlateQuery {
   const query: SlateQuery = { placement, user_id: user, n: SLATE_LENGTH, explain: true, preview: true };
   if (placement === 'product' && context.length > 0) query.product_ids = [...context];
   if (placement === 'cart' && context.length > 0) query.cart = [...context];

@@ -1,7 +1,6 @@
 import { useCallback, useState, type FormEvent } from 'react';
 
-import { getRuleVersions, getTrace, recommend } from '../api/client';
-import { useAction } from '../api/use-action';
+import { getRuleVersions, getTrace } from '../api/client';
 import { useAnswer } from '../api/use-answer';
 import { useNames } from '../api/use-names';
 import type { Candidate, Trace } from '../api/wire';
@@ -12,36 +11,26 @@ import { Bones, Failure } from '../ui/failure';
 import { Bar } from '../ui/plots';
 import { ScoreParts } from './score-parts';
 import { rankDropped, ruleIn, scoreBar, tallySources } from './trace';
-import { slateQuery, type Shown } from './use-preview';
+import type { Shown } from './use-preview';
 
 /** Of those without a place. */
 const OTHERS_SHOWN = 5;
 
-/**
- * How the slate on show came about, or any other by its id. A preview leaves no trace; the same slate whose impressions the page
- * would report leaves one, and none are reported. Only a new product on trial counts as tried.
- */
+/** How the slate on show came about, or any other by its id. */
 export function Why({ shown }: { shown: Shown }) {
   const { t } = useWords();
   const [id, setId] = useState<string | null>(null);
-  const { busy, failure, run } = useAction();
-  const record = () =>
-    void run(async () => {
-      const query = { ...slateQuery(shown.subject, shown.context), explain: false, preview: false, impression: 'client' as const };
-      setId((await recommend(query, new AbortController().signal)).recommendation_id);
-    });
   return (
     <section className="made" aria-labelledby="made-heading">
       <header className="slate-head">
         <h3 id="made-heading">{t('made.heading')}</h3>
       </header>
       <div className="made-tools">
-        <button type="button" className="button" disabled={busy} onClick={record}>
+        <button type="button" className="button" onClick={() => setId(shown.slate.recommendation_id)}>
           {t('made.show')}
         </button>
         <Ask name="recommendation" label={t('made.id')} button={t('made.id.show')} onAsk={setId} />
       </div>
-      {failure && <Failure failure={failure} onRetry={record} />}
       {id !== null && <Made key={id} id={id} known={shown.names} />}
     </section>
   );

@@ -130,6 +130,11 @@ impl Engine {
         if slate.notices.iter().any(|notice| notice.code == serve::SCORER_FAILED) {
             self.metrics.scorer_failures.inc();
         }
+        // A look that wants to know why leaves its story and nothing else.
+        let is_told = !ask.preview || query.explain;
+        if is_told && !self.traces.offer(slate, trail, snapshot) {
+            self.metrics.traces_dropped.inc();
+        }
         if ask.preview {
             return;
         }
@@ -137,9 +142,6 @@ impl Engine {
             self.metrics.slate_freshness_seconds.observe((query.now - newest).max(0) as f64 / 1e6);
         }
         self.explored(slate);
-        if !self.traces.offer(slate, trail, snapshot) {
-            self.metrics.traces_dropped.inc();
-        }
         if !ask.client_reports && !self.impressions.offer(query, slate) {
             self.metrics.impressions_dropped.inc();
         }
