@@ -213,12 +213,25 @@ impl Bench<'_> {
         let mut searches = [Search::default(), Search::default()];
         let bound_ms = self.cli.bound_ms;
         let holds = |run: &Outcome| run.n_errors() == 0 && run.latency.ms(0.99) <= bound_ms;
-        while searches.iter().any(|search| search.next(self.cli.rate).is_some()) {
-            for (which, search) in searches.iter_mut().enumerate() {
-                let Some(rate) = search.next(self.cli.rate) else { continue };
-                let told = |run: &Outcome| eprintln!("{question:?} {} {rate:.0}/s: {run}", Side::BOTH[which].name());
-                let held = (0..self.cli.tries).map(|_| self.run(question, which, rate)).inspect(told).find(holds);
-                search.learn(rate, held);
+        loop {
+            let rates = searches.each_ref().map(|search| search.next(self.cli.rate));
+            if rates == [None, None] {
+                break;
+            }
+            let mut held = [None, None];
+            // A side's tries lie apart, so that one bad moment does not spoil them all.
+            for _ in 0..self.cli.tries {
+                for which in 0..rates.len() {
+                    let Some(rate) = rates[which].filter(|_| held[which].is_none()) else { continue };
+                    let run = self.run(question, which, rate);
+                    eprintln!("{question:?} {} {rate:.0}/s: {run}", Side::BOTH[which].name());
+                    held[which] = Some(run).filter(holds);
+                }
+            }
+            for ((search, rate), held) in searches.iter_mut().zip(rates).zip(held) {
+                if let Some(rate) = rate {
+                    search.learn(rate, held);
+                }
             }
         }
         let [vitrina, serenade] = searches.map(|search| search.held.map(|(_, run)| run));
