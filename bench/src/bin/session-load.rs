@@ -156,6 +156,7 @@ impl Bench<'_> {
     /// counted: Serenade shows it again, but for the last click.
     fn agreement(&self) -> anyhow::Result<f64> {
         const ASKED: usize = 300;
+        const AGREEMENT_MIN: f64 = 0.8;
         let mut connections = [Connection::open(self.targets[0].addr())?, Connection::open(self.targets[1].addr())?];
         let (mut common, mut all) = (0, 0);
         for (number, session) in self.sessions.test.iter().enumerate().take(ASKED) {
@@ -171,8 +172,13 @@ impl Bench<'_> {
             common += theirs.iter().filter(|product| ours.contains(product)).count();
             all += theirs.len();
         }
-        anyhow::ensure!(all > 0, "Serenade answered {ASKED} sessions without a product; are these its sessions?");
-        Ok(common as f64 / all as f64)
+        let agreement = common as f64 / all.max(1) as f64;
+        anyhow::ensure!(
+            agreement >= AGREEMENT_MIN,
+            "the answers share {common} of {all} products, so the servers do not do the same work; wanted a share of \
+             {AGREEMENT_MIN}. Take another --data folder if its shop is of other sessions or of an interrupted run"
+        );
+        Ok(agreement)
     }
 
     fn run(&mut self, question: Question, which: usize, rate: f64) -> Outcome {
