@@ -13,5 +13,6 @@ pub mod http;
 pub mod load;
 pub mod options;
 pub mod server;
+pub mod sessions;
 pub mod shop;
 pub mod synthetic;

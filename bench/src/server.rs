@@ -4,7 +4,7 @@ use std::{
     fs::{self, File},
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -27,15 +27,27 @@ pub struct Server {
 impl Server {
     /// `arguments` are the command that serves: `serve`, or `demo` with its options.
     pub fn start(vitrina: &Vitrina, data: &Path, arguments: &[&str], patience: Duration) -> anyhow::Result<Self> {
-        let addr = format!("127.0.0.1:{}", free_port()?);
+        let addr = free_addr()?;
         fs::create_dir_all(data)?;
+        let mut command = vitrina.command(data, arguments);
+        command.args(["--addr", &addr]);
+        Self::spawn(command, addr, data, "/readyz", patience)
+    }
+
+    /// Any server that will listen on `addr`, once it answers `GET ready`; its log goes into `data`.
+    pub fn spawn(
+        mut command: Command,
+        addr: String,
+        data: &Path,
+        ready: &str,
+        patience: Duration,
+    ) -> anyhow::Result<Self> {
         let log = data.join("bench-server.log");
         let started = Instant::now();
-        let mut command = vitrina.command(data, arguments);
-        command.args(["--addr", &addr]).stdout(Stdio::null()).stderr(File::create(&log)?);
-        let child = command.spawn().context("can't start the server")?;
+        command.stdout(Stdio::null()).stderr(File::create(&log)?);
+        let child = command.spawn().with_context(|| format!("can't start {}", command.get_program().display()))?;
         let mut server = Self { child, addr, data: data.to_owned(), ready_after: Duration::ZERO };
-        while http::call(&server.addr, "GET", "/readyz", &Value::Null).is_err() {
+        while http::call(&server.addr, "GET", ready, &Value::Null).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended ({status}): {}", fs::read_to_string(&log).unwrap_or_default());
             }
@@ -55,6 +67,11 @@ impl Server {
     /// Events in the log, as the server counts them.
     pub fn events_total(&self) -> anyhow::Result<u64> {
         self.get("/v1/status")?["events"]["total"].as_u64().context("the status has no events.total")
+    }
+
+    /// Keeps all its threads on one core, so that it does not share it with whoever asks.
+    pub fn keep_to_core(&self, core: usize) -> anyhow::Result<()> {
+        keep_to_core(self.child.id(), core)
     }
 
     pub fn cpu_seconds(&self) -> f64 {
@@ -85,7 +102,7 @@ impl Server {
     /// `SIGTERM`, and its end.
     pub fn stop(mut self) -> anyhow::Result<()> {
         let id = self.child.id().to_string();
-        let asked = std::process::Command::new("kill").args(["-TERM", &id]).status()?;
+        let asked = Command::new("kill").args(["-TERM", &id]).status()?;
         anyhow::ensure!(asked.success(), "can't stop the server");
         self.child.wait()?;
         Ok(())
@@ -116,6 +133,16 @@ fn cpu_ticks(process: &str, at: usize) -> f64 {
     fields.skip(at).take(2).filter_map(|text| text.parse::<f64>().ok()).sum()
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Keeps all threads that a process has, and those that they start, on one core.
+pub fn keep_to_core(process: u32, core: usize) -> anyhow::Result<()> {
+    let mut taskset = Command::new("taskset");
+    taskset.args(["--all-tasks", "--cpu-list", "--pid", &core.to_string(), &process.to_string()]);
+    let kept = taskset.stdout(Stdio::null()).status().context("can't start taskset, which util-linux has")?;
+    anyhow::ensure!(kept.success(), "can't keep process {process} on core {core}");
+    Ok(())
+}
+
+/// An address of the loopback where nobody listens.
+pub fn free_addr() -> anyhow::Result<String> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
