@@ -126,17 +126,18 @@ impl HistoryEntry {
         strength(|kind| if kind == InteractionType::Purchase { 0 } else { self.net(kind) })
     }
 
-    /// What models learn from and are asked with, newest first: the interest as one, and a purchase for each of the newest
-    /// days with one, as many as were kept. The newest of these is as exact as `last_at`; of the others the day is known.
-    /// Nothing where the product is disliked.
+    /// What models learn from and are asked with: all interest as one, at the last touch, and a purchase for each of the
+    /// newest days with one, newest first and as many as were kept. Nothing where the product is disliked.
+    ///
+    /// A purchase counts as of noon (UTC), the newest one too: a time that only the last purchase has would tell whoever
+    /// learns from all of them which products are bought again.
     pub fn moments(&self) -> impl Iterator<Item = Moment> + '_ {
-        let interest = self.interest().min(INTEREST_MAX);
-        let interest = Moment { at: self.last_at, weight: interest, is_purchase: false };
+        let interest = Moment { at: self.last_at, weight: self.interest().min(INTEREST_MAX), is_purchase: false };
         let n_kept = if self.is_disliked() { 0 } else { self.purchases() as usize };
-        let purchase = |day: &i32| {
-            let noon = Timestamp::from_micros(i64::from(*day) * DAY + DAY / 2);
-            let at = if *day == self.last_at.utc_day() { self.last_at } else { noon };
-            Moment { at, weight: InteractionType::Purchase.weight().into(), is_purchase: true }
+        let purchase = |day: &i32| Moment {
+            at: Timestamp::from_micros(i64::from(*day) * DAY + DAY / 2),
+            weight: InteractionType::Purchase.weight().into(),
+            is_purchase: true,
         };
         let purchases = self.bought_on.days().iter().take(n_kept).map(purchase);
         Some(interest).filter(|interest| interest.weight > 0.0).into_iter().chain(purchases)

@@ -5,7 +5,7 @@ use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Days remembered a product: the newest, exact in any order of arrival.
-pub const PURCHASE_DAYS_MAX: usize = 8;
+pub const PURCHASE_DAYS_MAX: usize = 32;
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
 

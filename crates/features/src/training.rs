@@ -124,7 +124,7 @@ impl Training {
             .or_insert(touch);
     }
 
-    /// The rows in order of user and product, of these the newest first.
+    /// The rows in order of user and product, of these in the order of their moments.
     pub fn finish(mut self) -> Vec<TrainingRow> {
         for ((user, _), record) in &self.orders {
             let Some(products) = self.liked.get_mut(user) else { continue };
@@ -145,9 +145,9 @@ impl Training {
 }
 
 impl TrainingRow {
-    /// Newest first within a product, as [`HistoryEntry::moments`] has them.
-    fn key(&self) -> (UserKey, &ProductId, Reverse<Timestamp>, bool) {
-        (self.user, &self.product_id, Reverse(self.moment.at), self.moment.is_purchase)
+    /// In the order of [`HistoryEntry::moments`] within a product.
+    fn key(&self) -> (UserKey, &ProductId, bool, Reverse<Timestamp>) {
+        (self.user, &self.product_id, self.moment.is_purchase, Reverse(self.moment.at))
     }
 }
 

@@ -182,7 +182,12 @@ fn models_hear_of_each_purchase() {
         profile.fold(&bought);
     }
     let log = [(0, 3, 0), (0, 3, 7), (1, 5, 0), (1, 5, 7)];
-    let cell = |(user, item, day)| Interaction { user, item, weight: 5.0, timestamp: NOW + (day - 60) * 86_400 };
+    let cell = |(user, item, day): (u32, u32, i64)| Interaction {
+        user,
+        item,
+        weight: 5.0,
+        timestamp: NOW + (day - 60) * 86_400,
+    };
     let log = Interactions::new(2, N, &log.map(cell)).unwrap();
     let buy_again = catalogue::find("buy-again").unwrap();
     let options = buy_again.options::<&str, &str>(&[]).unwrap();
