@@ -139,8 +139,8 @@ impl Part {
         let served = self.cases.iter().map(|case| case.served.len()).sum::<usize>() as f64 / n;
         let bought = self.cases.iter().map(|case| case.basket.len()).sum::<usize>() as f64 / n;
         format!(
-            "{} households asked from {} on, {} products learned; a household knows {known:.0} products, {served:.0} of which are \
-             served, and buys {bought:.1} next",
+            "{} households asked from {} on, {} products learned; a history has {known:.0} moments, {served:.0} of which are \
+             served; the next basket has {bought:.1} products",
             self.cases.len(),
             self.from,
             self.items.len()
