@@ -49,18 +49,19 @@ const COLUMNS: [(usize, &str); 5] = [
     (TYPES_20, "product types of 20"),
 ];
 
-/// What is tried on validation: the options are those of `docs/quality.md`. A purchase weighs 5 in a training row.
-const RECIPES: [&str; 10] = [
+/// What is tried on validation: the options are those of `docs/quality.md`.
+const RECIPES: [&str; 11] = [
     "popular",
     "item-knn weighting=weights similarity=cooccurrence user_power=0 half_life_days=60 neighbours=100 support=0",
     "ials alpha=100 weighting=weights half_life_days=180 epochs=6 factors=256 regularization=1",
-    "buy-again purchase_weight=5",
+    "buy-again",
     "personal-top",
     "personal-top half_life_days=90",
     "tifu-knn",
     "tifu-knn half_life_days=30",
     "tifu-knn half_life_days=180",
     "hybrid repeats=with sources=tifu-knn,personal-top,trending",
+    "hybrid repeats=with sources=tifu-knn,personal-top,buy-again,trending blend=learned",
 ];
 
 fn main() -> anyhow::Result<()> {
@@ -116,8 +117,8 @@ fn sweep(name: &str, shop: &Shop, part: &Part, recipe: &str, diversities: &[f32]
         judged
     };
     show("model, trained on and asked with every purchase", &of_lines);
-    show("model, rows of the product, whole history", &of_rows);
-    let model = show("model, rows of the product, history as served", &of_model);
+    show("model, whole history", &of_rows);
+    let model = show("model, history as served", &of_model);
 
     let text = serve::Plans::built_in("home").context("there is a plan home")?;
     let home = Plan::parse("home", text, Currency::USD)?;

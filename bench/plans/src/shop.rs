@@ -31,7 +31,7 @@ pub struct Shop {
 pub enum Rows {
     /// Every line of every basket.
     Lines,
-    /// One row a household and product, as `vitrina train` has it.
+    /// The moments of each household with each product, as `vitrina train` has them.
     Training,
     /// Of these the newest, as serving hands them to a model.
     Served,
@@ -103,7 +103,9 @@ impl Shop {
             lines.values().map(|lines| lines.iter().filter_map(|(id, at)| history((id, 1.0, *at))).collect());
         let of_lines = Interactions::from_rows(items.len(), of_lines.collect::<Vec<Vec<_>>>())?;
         let of_rows = rows.chunk_by(|a, b| a.user == b.user).map(|rows| {
-            rows.iter().filter_map(|row| history((&row.product_id, row.weight, row.last_at))).collect::<Vec<_>>()
+            rows.iter()
+                .filter_map(|row| history((&row.product_id, row.moment.weight, row.moment.at)))
+                .collect::<Vec<_>>()
         });
         let of_rows = Interactions::from_rows(items.len(), of_rows)?;
         ensure!(of_rows.n_users() == profiles.len() && of_lines.n_users() == profiles.len(), "rows of every household");
@@ -111,9 +113,9 @@ impl Shop {
         let mut cases = Vec::new();
         for (number, (user, profile)) in profiles.into_iter().enumerate() {
             let Some(event) = next.get(&user) else { continue };
-            let newest = profile.history().iter();
+            let newest = profile.history().iter().flat_map(|entry| entry.moments().map(move |moment| (entry, moment)));
             let mut served: Vec<HistoryItem> =
-                newest.filter_map(|entry| history((&entry.product_id, entry.strength(), entry.last_at))).collect();
+                newest.filter_map(|(entry, moment)| history((&entry.product_id, moment.weight, moment.at))).collect();
             served.reverse();
             served.sort_by_key(|item| item.timestamp);
             let mut basket: Vec<ProductId> = event.products.iter().map(|line| line.product_id.clone()).collect();
@@ -137,8 +139,8 @@ impl Part {
         let served = self.cases.iter().map(|case| case.served.len()).sum::<usize>() as f64 / n;
         let bought = self.cases.iter().map(|case| case.basket.len()).sum::<usize>() as f64 / n;
         format!(
-            "{} households asked from {} on, {} products learned; a household knows {known:.0} products, {served:.0} of which are \
-             served, and buys {bought:.1} next",
+            "{} households asked from {} on, {} products learned; a history has {known:.0} moments, {served:.0} of which are \
+             served; the next basket has {bought:.1} products",
             self.cases.len(),
             self.from,
             self.items.len()
@@ -150,11 +152,7 @@ impl Part {
         let mut words = recipe.split_whitespace();
         let name = words.next().context("wanted MODEL KEY=VALUE …, got nothing")?;
         let options = words.map(|word| word.split_once('=').with_context(|| format!("got {word:?}, wanted KEY=VALUE")));
-        let mut options = options.collect::<anyhow::Result<Vec<_>>>()?;
-        // A line weighs 1.
-        if rows == Rows::Lines {
-            options.retain(|(key, _)| *key != "purchase_weight");
-        }
+        let options = options.collect::<anyhow::Result<Vec<_>>>()?;
         let data = if rows == Rows::Lines { &self.lines } else { &self.rows };
         Ok(catalogue::fit(name, &options, &TrainingData::new(data), &FitContext::quiet(seed))?)
     }

@@ -11,12 +11,16 @@
 //! outweigh a purchase. `n_t` is what is left after take-backs: carts less removals, purchases less returns. A product
 //! whose latest rating is below the middle of the scale has strength 0, however often it was looked at or bought.
 
-use domain::{Event, InteractionType, ProductId, Timestamp, time::Micros};
+use domain::{
+    Event, InteractionType, ProductId, Timestamp,
+    time::{DAY, Micros},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{column::Column, counts::Counts, purchase_days::PurchaseDays, spend::Returned};
 
-/// `(user_id, product_id, first_at_us, last_at_us, n, user_viewed_product, user_purchased_product, stars, strength)`
+/// `(user_id, product_id, first_at_us, last_at_us, n, user_viewed_product, user_purchased_product, n_purchase, stars, interest,
+/// strength)`
 pub const COLUMN: Column = Column { name: "history", sql: include_str!("history.sql"), over: &[] };
 
 /// Products remembered a user. Which products these are, and their `last_at`, is exact in any order of arrival: the
@@ -25,6 +29,19 @@ pub const HISTORY_MAX: usize = 200;
 
 /// Fewer stars than this say "not for me".
 pub const STARS_LIKED_MIN: f32 = 2.5;
+
+/// What all interest in a product but its purchases weighs in a [`Moment`], at most: less than a purchase, which models know
+/// by its weight.
+pub const INTEREST_MAX: f64 = 4.0;
+
+/// What a user did about a product at one time, as models see it.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Moment {
+    pub at: Timestamp,
+    /// Above zero; of a purchase [`InteractionType::weight`].
+    pub weight: f64,
+    pub is_purchase: bool,
+}
 
 /// One product in a user's history.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -93,12 +110,37 @@ impl HistoryEntry {
         self.rated.is_some_and(|rated| rated.stars < STARS_LIKED_MIN)
     }
 
-    /// How strongly the product is liked, whenever that was: the `weight` of a training row.
+    /// How strongly the product is liked, whenever that was.
     pub fn strength(&self) -> f64 {
         if self.is_disliked() {
             return 0.0;
         }
         strength(|kind| self.net(kind))
+    }
+
+    /// The part of [`strength`](Self::strength) that is no purchase.
+    pub fn interest(&self) -> f64 {
+        if self.is_disliked() {
+            return 0.0;
+        }
+        strength(|kind| if kind == InteractionType::Purchase { 0 } else { self.net(kind) })
+    }
+
+    /// What models learn from and are asked with: all interest as one, at the last touch, and a purchase for each of the
+    /// newest days with one, newest first and as many as were kept. Nothing where the product is disliked.
+    ///
+    /// A purchase counts as of noon (UTC), the newest one too: a time that only the last purchase has would tell whoever
+    /// learns from all of them which products are bought again.
+    pub fn moments(&self) -> impl Iterator<Item = Moment> + '_ {
+        let interest = Moment { at: self.last_at, weight: self.interest().min(INTEREST_MAX), is_purchase: false };
+        let n_kept = if self.is_disliked() { 0 } else { self.purchases() as usize };
+        let purchase = |day: &i32| Moment {
+            at: Timestamp::from_micros(i64::from(*day) * DAY + DAY / 2),
+            weight: InteractionType::Purchase.weight().into(),
+            is_purchase: true,
+        };
+        let purchases = self.bought_on.days().iter().take(n_kept).map(purchase);
+        Some(interest).filter(|interest| interest.weight > 0.0).into_iter().chain(purchases)
     }
 
     /// [`strength`](Self::strength), halved for every `half_life` since the last interaction.

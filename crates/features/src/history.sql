@@ -49,20 +49,26 @@ WITH touched AS (
     FROM touched t
     LEFT JOIN kept k ON k.user_id = t.user_id AND k.product_id = t.product_id
     LEFT JOIN ratings r ON r.user_id = t.user_id AND r.product_id = t.product_id AND r.rank = 1
+), weighed AS (
+    SELECT user_id, product_id, first_at_us, last_at_us,
+           n_click + n_view + n_dwell + n_share + n_wishlist + n_cart + n_purchase + n_rating AS n,
+           n_view, n_purchase, stars,
+           CASE WHEN stars < 2.5e0 THEN 0e0 ELSE 1e0 END AS is_liked,
+           CASE WHEN n_click > 0 THEN 1e0 + ln(CAST(n_click AS DOUBLE)) ELSE 0e0 END
+             + CASE WHEN n_view > 0 THEN 1e0 + ln(CAST(n_view AS DOUBLE)) ELSE 0e0 END
+             + CASE WHEN n_dwell > 0 THEN 1e0 + ln(CAST(n_dwell AS DOUBLE)) ELSE 0e0 END
+             + CASE WHEN n_share > 0 THEN 2e0 * (1e0 + ln(CAST(n_share AS DOUBLE))) ELSE 0e0 END
+             + CASE WHEN n_wishlist > 0 THEN 2e0 * (1e0 + ln(CAST(n_wishlist AS DOUBLE))) ELSE 0e0 END
+             + CASE WHEN n_cart > 0 THEN 3e0 * (1e0 + ln(CAST(n_cart AS DOUBLE))) ELSE 0e0 END
+             + CASE WHEN n_rating > 0 THEN 2e0 * (1e0 + ln(CAST(n_rating AS DOUBLE))) ELSE 0e0 END AS interest,
+           CASE WHEN n_purchase > 0 THEN 5e0 * (1e0 + ln(CAST(n_purchase AS DOUBLE))) ELSE 0e0 END AS bought
+    FROM net
 )
-SELECT user_id, product_id, first_at_us, last_at_us,
-       n_click + n_view + n_dwell + n_share + n_wishlist + n_cart + n_purchase + n_rating AS n,
+SELECT user_id, product_id, first_at_us, last_at_us, n,
        n_view > 0 AS user_viewed_product,
        n_purchase > 0 AS user_purchased_product,
+       n_purchase,
        stars,
-       CASE WHEN stars < 2.5e0 THEN 0e0
-            ELSE CASE WHEN n_click > 0 THEN 1e0 + ln(CAST(n_click AS DOUBLE)) ELSE 0e0 END
-               + CASE WHEN n_view > 0 THEN 1e0 + ln(CAST(n_view AS DOUBLE)) ELSE 0e0 END
-               + CASE WHEN n_dwell > 0 THEN 1e0 + ln(CAST(n_dwell AS DOUBLE)) ELSE 0e0 END
-               + CASE WHEN n_share > 0 THEN 2e0 * (1e0 + ln(CAST(n_share AS DOUBLE))) ELSE 0e0 END
-               + CASE WHEN n_wishlist > 0 THEN 2e0 * (1e0 + ln(CAST(n_wishlist AS DOUBLE))) ELSE 0e0 END
-               + CASE WHEN n_cart > 0 THEN 3e0 * (1e0 + ln(CAST(n_cart AS DOUBLE))) ELSE 0e0 END
-               + CASE WHEN n_purchase > 0 THEN 5e0 * (1e0 + ln(CAST(n_purchase AS DOUBLE))) ELSE 0e0 END
-               + CASE WHEN n_rating > 0 THEN 2e0 * (1e0 + ln(CAST(n_rating AS DOUBLE))) ELSE 0e0 END
-       END AS strength
-FROM net
+       is_liked * interest AS interest,
+       is_liked * (interest + bought) AS strength
+FROM weighed

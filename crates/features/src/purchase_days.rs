@@ -4,8 +4,9 @@ use domain::Timestamp;
 use jiff::{ToSpan, civil::Date};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Days remembered a product: the newest, exact in any order of arrival.
-pub const PURCHASE_DAYS_MAX: usize = 8;
+/// Days remembered a product: the newest, exact in any order of arrival. With few, what is bought again soon has lost its
+/// older days, and whoever learns from the past in it learns that it was bought seldom (docs/plans.md).
+pub const PURCHASE_DAYS_MAX: usize = 32;
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
 

@@ -16,7 +16,7 @@
 //! median.
 //!
 //! It says when, not whether: a thing bought once is as due as one bought weekly. Of what households of a grocery bought again
-//! in four weeks, the ten most due of each held 6.3 %, the ten most often bought 16.5 %, and (1 + due half way through those
+//! in four weeks, the ten most due of each held 6.5 %, the ten most often bought 16.5 %, and (1 + due half way through those
 //! weeks) · times bought 16.6 %. So rank by how often, or by `models`' buy-again, and use this to say and to time it
 //! (`cargo run --release -p collect --example replenishment -- DATA/completejourney`).
 //!

@@ -1,13 +1,13 @@
 //! The training snapshot: who likes what, how strongly, up to a position of the log.
 //!
-//! One row a user and product, with the liking that [`crate::history`] defines, so a model trains on the same numbers
-//! that a served history shows it. Nobody and whoever denied consent have no rows (the lake does not say who they are);
+//! One row for each [`Moment`] of a user with a product: a day on which it was bought, or all other interest in it. A served
+//! history has the same moments, so a model is asked with what it was trained on. Nobody and whoever denied consent have no rows (the lake does not say who they are);
 //! whoever withdrew consent *later* is for the caller to leave out, who knows the ledger.
 //!
 //! Two ways to the same rows: [`COLUMN`] on a SQL engine, and [`Training`] in plain Rust over the log or the lake's
 //! batches, for programs without an engine. The parity test holds them together.
 
-use std::str::FromStr;
+use std::{cmp::Reverse, str::FromStr};
 
 use arrow::{
     array::{Array, AsArray, PrimitiveArray, StringArray},
@@ -19,11 +19,11 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     column::Column,
-    history::{HistoryEntry, Rated, is_touch},
+    history::{HistoryEntry, Moment, Rated, is_touch},
     spend::Record,
 };
 
-/// `(user_id, product_id, weight, last_at_us, n)`
+/// `(user_id, product_id, is_purchase, at_us, weight)`
 pub const COLUMN: Column = Column {
     name: "training_interactions",
     sql: include_str!("training_interactions.sql"),
@@ -35,11 +35,7 @@ pub const COLUMN: Column = Column {
 pub struct TrainingRow {
     pub user: UserKey,
     pub product_id: ProductId,
-    /// Above zero.
-    pub weight: f64,
-    pub last_at: Timestamp,
-    /// Interactions behind the weight.
-    pub n: u32,
+    pub moment: Moment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +124,7 @@ impl Training {
             .or_insert(touch);
     }
 
-    /// The rows, in order of user and product.
+    /// The rows in order of user and product, of these in the order of their moments.
     pub fn finish(mut self) -> Vec<TrainingRow> {
         for ((user, _), record) in &self.orders {
             let Some(products) = self.liked.get_mut(user) else { continue };
@@ -141,22 +137,22 @@ impl Training {
         let mut rows: Vec<_> = self
             .liked
             .iter()
-            .flat_map(|(user, products)| products.values().filter_map(|entry| row(*user, entry)))
+            .flat_map(|(user, products)| products.values().flat_map(|entry| rows(*user, entry)))
             .collect();
-        rows.sort_unstable_by(|left, right| (left.user, &left.product_id).cmp(&(right.user, &right.product_id)));
+        rows.sort_unstable_by(|left, right| left.key().cmp(&right.key()));
         rows
     }
 }
 
-fn row(user: UserKey, entry: &HistoryEntry) -> Option<TrainingRow> {
-    let weight = entry.strength();
-    (weight > 0.0).then(|| TrainingRow {
-        user,
-        product_id: entry.product_id.clone(),
-        weight,
-        last_at: entry.last_at,
-        n: entry.n(),
-    })
+impl TrainingRow {
+    /// In the order of [`HistoryEntry::moments`] within a product.
+    fn key(&self) -> (UserKey, &ProductId, bool, Reverse<Timestamp>) {
+        (self.user, &self.product_id, self.moment.is_purchase, Reverse(self.moment.at))
+    }
+}
+
+fn rows(user: UserKey, entry: &HistoryEntry) -> impl Iterator<Item = TrainingRow> + '_ {
+    entry.moments().map(move |moment| TrainingRow { user, product_id: entry.product_id.clone(), moment })
 }
 
 /// The columns of a batch that a snapshot reads.

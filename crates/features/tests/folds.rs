@@ -3,10 +3,15 @@
 
 mod events;
 
+use std::collections::BTreeMap;
+
 use domain::{ConsentState, Currency, Event, EventKind, Money, Position, Preference, Recorded, UserKey, time::DAY};
 use events::{Random, START, event, order, product_id, random_events, recorded, user};
 use features::{
-    HistoryEntry, Profile, ShopStats, Subject, exposure::SHOWN_MAX, history::HISTORY_MAX, preferences::DECLARED_MAX,
+    HistoryEntry, Profile, ShopStats, Subject, Training, TrainingRow,
+    exposure::SHOWN_MAX,
+    history::{HISTORY_MAX, INTEREST_MAX},
+    preferences::DECLARED_MAX,
     spend::ORDERS_MAX,
 };
 use proptest::prelude::*;
@@ -230,6 +235,61 @@ fn likings_by_hand() {
     events.insert(0, rating);
     // The later opinion counts, though it came first: two ratings, 2·(1 + ln 2), on top.
     assert!((entry(&fold_events(events), 1).strength() - (5.098_612_288_668_11 + 3.386_294_361_119_89)).abs() < 1e-12);
+}
+
+#[test]
+fn moments_by_hand() {
+    let noon = |days: i64| START + days * DAY + DAY / 2;
+    let sold = |n, days| Event { occurred_at: START + days * DAY, ..sale(n, START, &[(1, 1, 500)]) };
+    let mut events = vec![sold(1, 0), sold(2, 7), sold(3, 14)];
+    let moments = |events: &[Event]| -> Vec<(domain::Timestamp, f64)> {
+        let entry = entry(&fold_events(events.to_vec()), 1);
+        entry.moments().map(|moment| (moment.at, moment.weight)).collect()
+    };
+    assert_eq!(moments(&events), [(noon(14), 5.0), (noon(7), 5.0), (noon(0), 5.0)]);
+    let viewed = Event { occurred_at: START + 20 * DAY, ..event(EventKind::ProductViewed, &[1]) };
+    events.push(viewed.clone());
+    assert_eq!(moments(&events)[..2], [(START + 20 * DAY, 1.0), (noon(14), 5.0)]);
+    events.push(refund(1, &[]));
+    assert_eq!(moments(&events), [(START + 20 * DAY, 1.0), (noon(14), 5.0), (noon(7), 5.0)], "two are left");
+    events.extend(vec![Event { kind: EventKind::ProductAdded, ..viewed }; 9]);
+    assert_eq!(moments(&events)[0].1, INTEREST_MAX, "no interest weighs as much as a purchase");
+    let mut rating = event(EventKind::ProductRated, &[1]);
+    rating.details.rating = Some(1.0);
+    events.push(rating);
+    assert_eq!(moments(&events), [], "it is not for them");
+}
+
+#[test]
+fn what_is_learned_from_is_what_is_asked_with() {
+    let events = recorded(random_events(3, 900, 12));
+    let mut training = Training::new(Position(u64::MAX));
+    let mut profiles: BTreeMap<UserKey, Profile> = BTreeMap::new();
+    // The profile of who denied consent does not exist; nor do such rows.
+    for recorded in events.iter().filter(|r| r.event.consent.allows_personalization() && !r.event.user.is_nobody()) {
+        training.add(recorded);
+        profiles.entry(recorded.event.user).or_default().fold(recorded);
+    }
+    let mut wanted = Vec::new();
+    for (user, profile) in &profiles {
+        let mut entries = profile.history().to_vec();
+        entries.sort_by(|a, b| a.product_id.cmp(&b.product_id));
+        let row = |entry: HistoryEntry| {
+            let moments: Vec<_> = entry.moments().collect();
+            moments.into_iter().map(move |moment| TrainingRow {
+                user: *user,
+                product_id: entry.product_id.clone(),
+                moment,
+            })
+        };
+        wanted.extend(entries.into_iter().flat_map(row));
+    }
+    let rows = training.finish();
+    assert!(
+        rows.windows(2)
+            .any(|pair| pair.iter().all(|row| row.moment.is_purchase && row.product_id == pair[0].product_id))
+    );
+    assert_eq!(rows, wanted);
 }
 
 #[test]

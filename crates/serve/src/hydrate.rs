@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, sync::Arc};
 
 use domain::{Notice, ProductId, Query, Source, Timestamp, UserKey, time::DAY};
-use features::Profile;
+use features::{Profile, history::Moment};
 use models::{History, HistoryItem};
 use rustc_hash::{FxHashMap, FxHashSet};
 use store::Profiles;
@@ -128,7 +128,7 @@ const WORD_FADE: f32 = 5.0;
 
 /// Products that the shopper said to like join the history, as long as there is little else in it.
 fn listen(view: &mut View<'_>, snapshot: &Snapshot) {
-    let weight = WORD_WEIGHT * (-(view.history.len() as f32) / WORD_FADE).exp2();
+    let weight = WORD_WEIGHT * (-(view.bought.len() as f32) / WORD_FADE).exp2();
     for (id, at) in &view.words.liked_products {
         let Some(item) = snapshot.models.item(id).filter(|item| !view.bought.contains_key(item)) else { continue };
         view.history.push(HistoryItem { item, weight, timestamp: at.seconds() });
@@ -164,8 +164,9 @@ pub(crate) fn view<'a>(snapshot: &'a Snapshot, shopper: &Shopper, query: &Query)
         for entry in profile.history() {
             let Some(item) = snapshot.models.item(&entry.product_id) else { continue };
             view.bought.insert(item, entry.purchases() > 0);
-            let weight = entry.strength() as f32;
-            view.history.push(HistoryItem { item, weight, timestamp: entry.last_at.seconds() });
+            let moment =
+                |moment: Moment| HistoryItem { item, weight: moment.weight as f32, timestamp: moment.at.seconds() };
+            view.history.extend(entry.moments().map(moment));
         }
         view.words = Words::of(profile, &snapshot.shelf);
         listen(&mut view, snapshot);

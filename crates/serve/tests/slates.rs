@@ -175,6 +175,32 @@ fn what_was_bought_stays_out_unless_the_shop_says_otherwise() {
 }
 
 #[test]
+fn models_hear_of_each_purchase() {
+    let mut profile = Profile::default();
+    for (n, (product, days_ago)) in (1..).zip([(3, 29), (3, 22), (3, 15), (3, 8), (5, 2)]) {
+        let mut bought = event(EventKind::OrderCompleted, n, product);
+        bought.event.occurred_at = Timestamp::from_seconds(NOW - days_ago * 86_400);
+        profile.fold(&bought);
+    }
+    let log = [(0, 3, 0), (0, 3, 7), (1, 5, 0), (1, 5, 7)];
+    let cell = |(user, item, day): (u32, u32, i64)| Interaction {
+        user,
+        item,
+        weight: 5.0,
+        timestamp: NOW + (day - 60) * 86_400,
+    };
+    let log = Interactions::new(2, N, &log.map(cell)).unwrap();
+    let buy_again = catalogue::find("buy-again").unwrap();
+    let options = buy_again.options::<&str, &str>(&[]).unwrap();
+    let model = buy_again.fit(&TrainingData::new(&log), &options, &FitContext::quiet(1)).unwrap();
+    let models = ModelSet::new(None, None, (0..N).map(id).collect(), vec![model]);
+    let policy = Policy { recommend_purchased: true, ..Policy::default() };
+    let shop = Snapshot::new(Arc::new(models), Arc::new(shelf()));
+    let slate = recommend(&shop, &Shopper::of(profile), &query(2), policy, RecommendationId::new("r").unwrap());
+    assert_eq!(numbers(&slate), [3, 5], "what is bought weekly comes before what was bought once: {slate:?}");
+}
+
+#[test]
 fn each_rung_answers_when_the_ones_above_are_gone() {
     let newcomer = Shopper::default();
     let rungs: [(&[&str], &str); 3] = [(ALL, "trending"), (&["popular"], "popular"), (&[], "catalog")];

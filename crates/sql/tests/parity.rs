@@ -15,7 +15,7 @@ use arrow::{
 use domain::{Currency, InteractionType, Position, Product, ProductId, Recorded, UserKey, time::DAY};
 use events::{START, catalog, random_events, recorded};
 use features::{
-    Column, Parameters, Profile, ShopStats, Training, column, lake,
+    Column, Parameters, Profile, ShopStats, Training, TrainingRow, column, lake,
     lake::{INTERACTIONS, PRODUCTS, interaction_rows, interactions_schema, product_rows, products_schema},
     popularity,
 };
@@ -57,7 +57,7 @@ fn the_training_snapshot_is_the_same_from_events_and_from_lake_rows() {
         }
     }
     let rows = from_events.finish();
-    assert!(rows.iter().all(|row| row.weight > 0.0 && !row.user.is_nobody()));
+    assert!(rows.iter().all(|row| row.moment.weight > 0.0 && !row.user.is_nobody()));
     assert_eq!(from_rows.finish(), rows);
 }
 
@@ -208,7 +208,7 @@ impl<'a> Folded<'a> {
             "day_of_week_interaction" => (3, self.day_of_week_interaction()),
             "spend" => (2, self.spend()),
             "history" => (2, self.history()),
-            "training_interactions" => (2, self.training_interactions()),
+            "training_interactions" => (4, self.training_interactions()),
             "category_affinity" => (2, self.affinity(|product| product.category().map(str::to_owned))),
             "brand_affinity" => (2, self.affinity(|product| product.brand.clone())),
             "shown_without_click" => (2, self.shown_without_click()),
@@ -287,7 +287,9 @@ impl<'a> Folded<'a> {
                     entry.n().into(),
                     f64::from(entry.counts.of(InteractionType::View) > 0),
                     f64::from(profile.is_purchased(&entry.product_id)),
+                    entry.purchases().into(),
                     entry.rated.map_or(f64::NAN, |rated| rated.stars.into()),
+                    entry.interest(),
                     entry.strength(),
                 ];
                 (vec![entry.product_id.to_string()], values)
@@ -310,8 +312,9 @@ impl<'a> Folded<'a> {
         self.world.events.iter().for_each(|recorded| training.add(recorded));
         let rows = training.finish().into_iter();
         rows.map(|row| {
-            let key = vec![row.user.to_string(), row.product_id.to_string()];
-            (key, vec![row.weight, row.last_at.micros() as f64, row.n.into()])
+            let TrainingRow { user, product_id, moment } = row;
+            let (is_purchase, at) = (moment.is_purchase.to_string(), moment.at.micros().to_string());
+            (vec![user.to_string(), product_id.to_string(), is_purchase, at], vec![moment.weight])
         })
         .collect()
     }

@@ -329,6 +329,7 @@ impl Trying<'_> {
             let names: Vec<&str> = sources[..n].iter().map(|source| source.model.as_str()).collect();
             let own = [("sources", names.join(",")), ("blend", blend.to_owned())];
             let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+            let own = self.spec.options_of(hybrid.name).into_iter().chain(own);
             let of_sources = sources[..n].iter().flat_map(|source| {
                 source.options.iter().map(|(key, value)| (format!("{}.{key}", source.model), value.clone()))
             });

@@ -241,7 +241,8 @@ fn choose(
     };
     thin(&mut validation);
     let has = Suits { time: true, n_items_max: set.item_ids.len(), ..Suits::ANYTHING };
-    let spec = auto::AutoSpec { budget, metric: Metric::NDCG_20, seed: recipe.seed, options: &recipe.options };
+    let options: Vec<_> = shown_again(recipe).into_iter().chain(recipe.options.iter().cloned()).collect();
+    let spec = auto::AutoSpec { budget, metric: Metric::NDCG_20, seed: recipe.seed, options: &options };
     let watch = |event: auto::Event<'_>| {
         if let auto::Event::Fit(p) = event {
             progress(Step { name: format!("auto {}", p.model), done: p.step as u64, of: p.n_steps as u64 });
@@ -312,13 +313,19 @@ fn check_with_auto(recipe: &Recipe) -> Result<(), TrainError> {
     Ok(())
 }
 
+/// Where purchases are shown again, a blend is found on them too, unless the recipe says otherwise.
+fn shown_again(recipe: &Recipe) -> Option<(String, String)> {
+    recipe.recommend_purchased.then(|| ("hybrid.repeats".to_owned(), "with".to_owned()))
+}
+
 /// The options that concern one model, checked. A hybrid passes the others' on to its sources.
 fn options_of(recipe: &Recipe, name: &str) -> Result<models::Options, TrainError> {
     let spec = catalogue::find(name)?;
     let own = format!("{name}.");
-    let pairs: Vec<(&str, &str)> = recipe
-        .options
+    let shown_again = shown_again(recipe).filter(|(key, _)| key.starts_with(&own));
+    let pairs: Vec<(&str, &str)> = shown_again
         .iter()
+        .chain(&recipe.options)
         .filter_map(|(key, value)| match key.strip_prefix(&own) {
             Some(key) => Some((key, value.as_str())),
             None if spec.takes_source_options || recipe.models.len() == 1 => Some((key.as_str(), value.as_str())),

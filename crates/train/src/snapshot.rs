@@ -153,6 +153,7 @@ impl Source<'_> {
             let mut relevant: Vec<u32> = rows.iter().filter_map(|row| items.get(&row.product_id)).collect();
             relevant.retain(|item| excluded.binary_search(item).is_err());
             relevant.sort_unstable();
+            relevant.dedup();
             if !relevant.is_empty() {
                 cases.push(Case {
                     history: train.history(user as usize),
@@ -197,7 +198,7 @@ fn matrix(
     items: &Numbers<ProductId>,
 ) -> Result<Interactions, models::Error> {
     let cell = |row: &TrainingRow| {
-        let (weight, timestamp) = (row.weight as f32, row.last_at.seconds());
+        let (weight, timestamp) = (row.moment.weight as f32, row.moment.at.seconds());
         Some(Interaction { user: users.get(&row.user)?, item: items.get(&row.product_id)?, weight, timestamp })
     };
     let cells: Vec<Interaction> = rows.iter().filter_map(cell).collect();
