@@ -48,7 +48,8 @@ fn a_brought_model_is_proved_promoted_served_and_handed_on() {
     let before = ask(&server);
     let (ok, said) = import(&server, &cheap("onnx"), &cheap("toml"), &cheap("jsonl"));
     assert!(ok && said.contains("parity on 24 rows") && said.contains("scorer cheap-first over"), "{said}");
-    assert_eq!(ids(&ask(&server)), ids(&before), "registered is not promoted");
+    // Of products that are liked alike the order may change with the second in which it is asked; what served them may not.
+    assert_eq!(ask(&server)["model_version"], before["model_version"], "registered is not promoted");
 
     let version = newest(&server)["version"].as_str().unwrap().to_owned();
     let promoted = vitrina(&server.data, &["models", "promote", &version]);
@@ -68,7 +69,9 @@ fn a_brought_model_is_proved_promoted_served_and_handed_on() {
     assert!(newest(&server)["checksums"]["scorer.onnx"].is_string());
     server.post("/v1/models/rollback", &json!({}));
     server.post("/v1/models/rollback", &json!({}));
-    assert_eq!(ids(&ask(&server)), ids(&before));
+    let back = ask(&server);
+    assert_eq!(back["model_version"], before["model_version"]);
+    assert_ne!(back["items"][0]["parts"][0]["name"], "cheap-first");
 
     // A damaged file is refused by its checksum, and what serves goes on.
     let file = find(dir.path(), &version).join("scorer.onnx");
